@@ -1,0 +1,70 @@
+"""What the frame around every page shows; drivercrm.desk fills it in."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class NavItem:
+    """A link of the sidebar or the tab bar. `key` is the letter after G, `hot` marks what waits for me."""
+
+    label: str
+    url: str
+    icon: str
+    key: str = ""
+    count: int | None = None
+    hot: bool = False
+    current: bool = False
+
+    @property
+    def keys(self) -> str:
+        """The key sequence in the form of data-key: `g t`."""
+        return f"g {self.key.lower()}" if self.key else ""
+
+    @property
+    def title(self) -> str:
+        """The tooltip, with the keys that lead there."""
+        return f"{self.label} (G then {self.key.upper()})" if self.key else self.label
+
+
+@dataclass(frozen=True)
+class PinnedView:
+    """A saved view kept in the sidebar."""
+
+    label: str
+    url: str
+    count: int | None = None
+    current: bool = False
+
+
+@dataclass(frozen=True)
+class Person:
+    """Who is signed in; `sign_out_url` is POSTed to, `account_url` is a page."""
+
+    name: str
+    role: str
+    account_url: str = ""
+    sign_out_url: str = ""
+
+
+@dataclass(frozen=True)
+class Shell:
+    """The frame of a signed-in page.
+
+    `mobile` holds up to four items for the tab bar of phones; everything else is behind “More” there.
+    `search_url` is the search page that works without JavaScript, `palette_url` answers the palette's queries
+    with groups of options (see the gallery). `theme_url`, when given, stores the chosen theme (POST `theme`).
+    `shortcuts` is off for people who turned single keys off (WCAG 2.1.4).
+    """
+
+    workspace: str
+    home_url: str
+    nav: Sequence[NavItem]
+    person: Person
+    views: Sequence[PinnedView] = field(default_factory=tuple)
+    foot: Sequence[NavItem] = field(default_factory=tuple)
+    mobile: Sequence[NavItem] = field(default_factory=tuple)
+    search_url: str = ""
+    palette_url: str = ""
+    theme_url: str = ""
+    shortcuts: bool = True
