@@ -1,0 +1,5 @@
+"""Everything that recurs, one line each, readable aloud. Times are the organisation's (house §10)."""
+
+from drivercrm.jobs.clockwork import Line
+
+SCHEDULE: list[Line] = []

@@ -1,0 +1,9 @@
+"""Where a job stands."""
+
+from django.db import models
+
+
+class JobState(models.TextChoices):
+    WAITING = "waiting"
+    RUNNING = "running"
+    DEAD = "dead"
