@@ -1,0 +1,179 @@
+"""Staff, their invitations and tokens, and the organisation's own configuration."""
+
+import hashlib
+import secrets
+from datetime import timedelta
+from typing import Any, ClassVar
+
+from django.contrib.auth.models import AbstractBaseUser, BaseUserManager
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Lower
+
+from drivercrm.accounts.enums import Role, Theme
+from drivercrm.core import clock
+from drivercrm.core.ids import uuid7
+
+INVITATION_DAYS = 7
+
+
+def secret_hash(secret: str) -> str:
+    """What is kept of an invitation's or token's secret. It has 256 random bits, so one SHA-256 is enough."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+class UserManager(BaseUserManager["User"]):
+    def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
+        """A staff member with a hashed password."""
+        user = self.model(email=self.normalize_email(email).lower(), **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+
+class User(AbstractBaseUser):
+    """A member of staff. Drivers have no account (spec §1)."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    email = models.EmailField(unique=True)
+    name = models.CharField(max_length=120)
+    role = models.CharField(max_length=12, choices=Role.choices, default=Role.VIEWER)
+    is_active = models.BooleanField(default=True)
+    theme = models.CharField(max_length=5, choices=Theme.choices, blank=True, default=Theme.SYSTEM)
+    has_shortcuts = models.BooleanField(default=True)
+    created_at = models.DateTimeField(default=clock.now)
+
+    objects: ClassVar[UserManager] = UserManager()
+
+    USERNAME_FIELD = "email"
+    EMAIL_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = ["name"]
+
+    class Meta:
+        db_table = "users"
+        constraints = [
+            models.CheckConstraint(name="user_role", condition=Q(role__in=Role.values)),
+            models.UniqueConstraint(Lower("email"), name="user_email_any_case"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def short_name(self) -> str:
+        """“Nandi P”: the form that lists show."""
+        first, *rest = self.name.split()
+        return f"{first} {rest[-1][0]}" if rest else first
+
+
+class Invitation(models.Model):
+    """A link that lets one person choose a password and join with one role."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    email = models.EmailField()
+    role = models.CharField(max_length=12, choices=Role.choices)
+    secret_hash = models.CharField(max_length=64, unique=True)
+    invited_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    created_at = models.DateTimeField(default=clock.now)
+    accepted_at = models.DateTimeField(null=True)
+    revoked_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "invitations"
+        constraints = [models.CheckConstraint(name="invitation_role", condition=Q(role__in=Role.values))]
+
+    def __str__(self) -> str:
+        return f"{self.role} invitation"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the link still works: unused, not revoked, and no older than seven days."""
+        return (
+            self.accepted_at is None
+            and self.revoked_at is None
+            and clock.now() < self.created_at + timedelta(days=INVITATION_DAYS)
+        )
+
+
+class ApiToken(models.Model):
+    """A key for a program: only its hash is kept, with the role and scopes it may use."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    name = models.CharField(max_length=120)
+    prefix = models.CharField(max_length=12)
+    secret_hash = models.CharField(max_length=64, unique=True)
+    role = models.CharField(max_length=12, choices=Role.choices)
+    scopes = models.JSONField(default=list, help_text="Permissions; empty means all that the role has.")
+    created_by = models.CharField(max_length=80)
+    created_at = models.DateTimeField(default=clock.now)
+    expires_at = models.DateTimeField(null=True)
+    last_used_at = models.DateTimeField(null=True)
+    revoked_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "api_tokens"
+        constraints = [models.CheckConstraint(name="token_role", condition=Q(role__in=Role.values))]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.prefix}…)"
+
+    @staticmethod
+    def new_secret() -> str:
+        """A fresh secret, shown once."""
+        return f"dcrm_{secrets.token_urlsafe(32)}"
+
+    @property
+    def is_live(self) -> bool:
+        return self.revoked_at is None and (self.expires_at is None or clock.now() < self.expires_at)
+
+
+STEP_DEFAULTS: list[dict[str, Any]] = [
+    {"key": "app_installed", "label": "App installed", "required": True},
+    {"key": "pathpulse_account_created", "label": "PathPulse account created", "required": True},
+    {"key": "timorides_linked", "label": "TimoRides linked", "required": True},
+    {"key": "location_permission", "label": "Location permission", "required": True},
+    {"key": "camera_permission", "label": "Camera permission", "required": True},
+    {"key": "app_tested", "label": "App tested", "required": True},
+    {"key": "training_done", "label": "Training done", "required": True},
+]
+
+
+def default_steps() -> list[dict[str, Any]]:
+    return [dict(step) for step in STEP_DEFAULTS]
+
+
+class Organisation(models.Model):
+    """The one row of configuration that staff may change; every change is journalled (spec §1)."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    name = models.CharField(max_length=120, default="Driver CRM")
+    pilot_starts_on = models.DateField(null=True)
+    inactive_after_days = models.PositiveSmallIntegerField(default=14)
+    sign_up_goal = models.PositiveIntegerField(null=True)
+    sign_up_by = models.DateField(null=True)
+    onboarding_steps = models.JSONField(default=default_steps)
+    metrics_complete_through = models.DateField(
+        null=True, help_text="The last day whose usage is fully loaded; nobody is called inactive beyond it."
+    )
+    updated_at = models.DateTimeField(default=clock.now)
+
+    class Meta:
+        db_table = "organisation"
+        constraints = [
+            models.CheckConstraint(name="organisation_is_one", condition=Q(id=1)),
+            models.CheckConstraint(
+                name="organisation_inactive_days", condition=Q(inactive_after_days__gte=1)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @classmethod
+    def current(cls) -> "Organisation":
+        """The configuration, made with its defaults at the first call."""
+        return cls.objects.get_or_create(id=1)[0]
+
+    @property
+    def required_steps(self) -> list[str]:
+        return [step["key"] for step in self.onboarding_steps if step["required"]]

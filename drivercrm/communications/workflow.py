@@ -1,0 +1,124 @@
+"""The verbs of what is said. This version logs calls by hand; providers come with the channels (spec §5.1)."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db import transaction
+
+from drivercrm.communications.enums import CallOutcome, Channel, CommunicationStatus, Direction, MessageType
+from drivercrm.communications.events import CallLogged
+from drivercrm.communications.formula import Said, response_rate
+from drivercrm.communications.models import Communication
+from drivercrm.core import clock
+from drivercrm.core.actors import Actor
+from drivercrm.core.errors import Refused
+from drivercrm.drivers import workflow as drivers
+from drivercrm.drivers.enums import Trigger
+from drivercrm.drivers.models import Driver
+from drivercrm.journal import workflow as journal
+
+STATUS_OF_CALL: dict[tuple[str, str], CommunicationStatus] = {
+    (Direction.OUTBOUND, CallOutcome.ANSWERED): CommunicationStatus.REPLIED,
+    (Direction.OUTBOUND, CallOutcome.VOICEMAIL): CommunicationStatus.DELIVERED,
+    (Direction.OUTBOUND, CallOutcome.NO_ANSWER): CommunicationStatus.FAILED,
+    (Direction.OUTBOUND, CallOutcome.BUSY): CommunicationStatus.FAILED,
+    (Direction.OUTBOUND, CallOutcome.WRONG_NUMBER): CommunicationStatus.FAILED,
+    (Direction.INBOUND, CallOutcome.ANSWERED): CommunicationStatus.REPLIED,
+    (Direction.INBOUND, CallOutcome.MISSED): CommunicationStatus.DELIVERED,
+}
+
+
+def log_call(
+    driver: Driver,
+    *,
+    direction: str,
+    outcome: str,
+    by: Actor,
+    note: str = "",
+    seconds: int | None = None,
+    at: datetime | None = None,
+    message_type: str = MessageType.ONBOARDING,
+) -> Communication:
+    """A call that a person made or took, with its outcome; one that reached the driver moves the status (spec §3).
+
+    Refuses an outcome that does not fit the direction, a call in the future, and a length out of range.
+    """
+    status = STATUS_OF_CALL.get((direction, outcome))
+    if status is None:
+        raise Refused(
+            "outcome_does_not_fit", "This outcome does not fit the direction of the call.", field="outcome"
+        )
+    if message_type not in MessageType.values:
+        raise Refused("unknown_type", f"“{message_type}” is not a message type.", field="message_type")
+    moment = at or clock.now()
+    if moment > clock.now() + timedelta(minutes=1):
+        raise Refused("in_future", "A call cannot be logged before it is made.", field="at")
+    if seconds is not None and not 0 <= seconds <= 24 * 3600:
+        raise Refused("length_out_of_range", "A call lasts between 0 and 24 hours.", field="seconds")
+    is_answered = status == CommunicationStatus.REPLIED
+    is_delivered = is_answered or status == CommunicationStatus.DELIVERED
+    with transaction.atomic():
+        Driver.objects.select_for_update(of=("self",)).get(pk=driver.pk)
+        call = Communication.objects.create(
+            driver=driver,
+            channel=Channel.PHONE,
+            direction=direction,
+            message_type=message_type,
+            message_body=note.strip(),
+            status=status,
+            response_received=is_answered,
+            response_time=0 if is_answered else None,
+            sent_at=moment,
+            delivered_at=moment if is_delivered else None,
+            read_at=moment if is_answered else None,
+            replied_at=moment if is_answered else None,
+            created_by=str(by),
+            call_outcome=outcome,
+            call_seconds=seconds,
+        )
+        keep_derived([driver.pk])
+        if direction == Direction.OUTBOUND and is_delivered:
+            drivers.trigger([driver.pk], Trigger.CALL_REACHED, by=by, at=moment)
+        journal.announce(CallLogged(driver.pk, call.pk, outcome), by=by, driver_id=driver.pk)
+    driver.refresh_from_db()
+    return call
+
+
+def keep_derived(driver_ids: Iterable[UUID]) -> int:
+    """Makes the drivers' three derived columns what the rows say. Returns how many values were wrong (spec §2)."""
+    ids = list(driver_ids)
+    rows: dict[UUID, list[Communication]] = {pk: [] for pk in ids}
+    for row in Communication.objects.filter(driver_id__in=ids).order_by("sent_at"):
+        rows[row.driver_id].append(row)
+    wrong = 0
+    for driver in Driver.objects.filter(pk__in=ids):
+        said = rows[driver.pk]
+        reached = [row.sent_at for row in said if row.status != CommunicationStatus.FAILED]
+        derived = (len(said), max(reached, default=None), response_rate(_as_said(row) for row in said))
+        kept = (driver.total_communications, driver.last_contact_date, driver.response_rate)
+        if kept != derived:
+            wrong += sum(a != b for a, b in zip(kept, derived, strict=True))
+            total, last, rate = derived
+            drivers.note_communications(driver.pk, total=total, last_contact_date=last, response_rate=rate)
+    return wrong
+
+
+def _as_said(row: Communication) -> Said:
+    is_failed_message = row.status == CommunicationStatus.FAILED and row.channel != Channel.PHONE
+    return Said(
+        at=row.sent_at,
+        is_outbound=row.direction == Direction.OUTBOUND,
+        counts=row.message_type != MessageType.UPDATE and not is_failed_message,
+        is_answered=row.status == CommunicationStatus.REPLIED,
+    )
+
+
+def rebuild() -> dict[str, int]:
+    """Works the drivers' communication columns out again. Returns how many values were wrong."""
+    wrong = 0
+    ids = list(Driver.objects.order_by("pk").values_list("pk", flat=True))
+    for start in range(0, len(ids), 500):
+        with transaction.atomic():
+            wrong += keep_derived(ids[start : start + 500])
+    return {"communications": wrong}

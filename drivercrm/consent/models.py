@@ -1,0 +1,89 @@
+"""Who may be told what, with proof: an append-only ledger and its projection (spec §4)."""
+
+from django.db import models
+from django.db.models import Q
+
+from drivercrm.consent.enums import ConsentChannel, ConsentEventKind, ConsentState, Purpose
+from drivercrm.core import clock
+from drivercrm.core.ids import uuid7
+from drivercrm.drivers.enums import IdentityKind
+from drivercrm.drivers.models import Driver
+
+
+class ConsentEvent(models.Model):
+    """One thing a driver said about being contacted, or that was asked of them. Append-only."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    driver = models.ForeignKey(Driver, on_delete=models.CASCADE, related_name="consent_events")
+    channel = models.CharField(max_length=8, choices=ConsentChannel.choices)
+    purpose = models.CharField(max_length=9, choices=Purpose.choices)
+    kind = models.CharField(max_length=9, choices=ConsentEventKind.choices)
+    at = models.DateTimeField()
+    recorded_at = models.DateTimeField(default=clock.now)
+    source = models.CharField(max_length=40)
+    wording = models.CharField(max_length=500, blank=True, default="")
+    evidence = models.CharField(max_length=500, blank=True, default="")
+    actor = models.CharField(max_length=80)
+    act = models.UUIDField()
+
+    class Meta:
+        db_table = "consent_events"
+        indexes = [
+            models.Index(fields=["driver", "-id"], name="consent_event_of_driver"),
+            models.Index(fields=["act"], name="consent_event_act"),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                name="consent_event_channel", condition=Q(channel__in=ConsentChannel.values)
+            ),
+            models.CheckConstraint(name="consent_event_purpose", condition=Q(purpose__in=Purpose.values)),
+            models.CheckConstraint(name="consent_event_kind", condition=Q(kind__in=ConsentEventKind.values)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.channel} {self.purpose} {self.kind}"
+
+
+class Consent(models.Model):
+    """What the ledger says now, per driver, channel and purpose; *never asked* has no row."""
+
+    id = models.BigAutoField(primary_key=True)
+    driver = models.ForeignKey(Driver, on_delete=models.CASCADE, related_name="consents")
+    channel = models.CharField(max_length=8, choices=ConsentChannel.choices)
+    purpose = models.CharField(max_length=9, choices=Purpose.choices)
+    state = models.CharField(max_length=9, choices=ConsentState.choices)
+    since = models.DateTimeField()
+
+    class Meta:
+        db_table = "consents"
+        constraints = [
+            models.UniqueConstraint(fields=["driver", "channel", "purpose"], name="consent_once"),
+            models.CheckConstraint(name="consent_channel", condition=Q(channel__in=ConsentChannel.values)),
+            models.CheckConstraint(name="consent_purpose", condition=Q(purpose__in=Purpose.values)),
+            models.CheckConstraint(
+                name="consent_state",
+                condition=Q(state__in=[ConsentState.ASKED, ConsentState.GRANTED, ConsentState.WITHDRAWN]),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.channel} {self.purpose}: {self.state}"
+
+
+class SuppressedAddress(models.Model):
+    """A keyed hash of an address whose holder said stop; it outlives erasure and merging (spec §4)."""
+
+    id = models.BigAutoField(primary_key=True)
+    kind = models.CharField(max_length=20, choices=IdentityKind.choices)
+    address_hash = models.CharField(max_length=64)
+    since = models.DateTimeField(default=clock.now)
+
+    class Meta:
+        db_table = "suppressed_addresses"
+        constraints = [
+            models.UniqueConstraint(fields=["kind", "address_hash"], name="address_suppressed_once"),
+            models.CheckConstraint(name="suppressed_kind", condition=Q(kind__in=IdentityKind.values)),
+        ]
+
+    def __str__(self) -> str:
+        return self.get_kind_display()

@@ -1,0 +1,306 @@
+"""The door to opted out and back: grant, withdraw, ask, each with its proof (spec §4)."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Q
+
+from drivercrm.consent import queries
+from drivercrm.consent.enums import ConsentChannel, ConsentEventKind, ConsentState, Purpose
+from drivercrm.consent.events import ConsentGranted, ConsentWithdrawn
+from drivercrm.consent.models import Consent, ConsentEvent, SuppressedAddress
+from drivercrm.core import clock
+from drivercrm.core.actors import Actor
+from drivercrm.core.errors import Refused
+from drivercrm.core.ids import uuid7
+from drivercrm.drivers import workflow as drivers
+from drivercrm.drivers.enums import OnboardingStatus
+from drivercrm.drivers.models import ChannelIdentity, Driver
+from drivercrm.journal import workflow as journal
+
+CHUNK = 500
+ALL_CHANNELS = tuple(ConsentChannel.values)
+ALL_PURPOSES = tuple(Purpose.values)
+
+
+def grant(
+    driver: Driver,
+    *,
+    channels: Sequence[str],
+    purposes: Sequence[str],
+    source: str,
+    evidence: str,
+    by: Actor,
+    wording: str = "",
+    at: datetime | None = None,
+) -> None:
+    """The driver agreed. A person who records it names the evidence; an opted-out driver comes back (spec §3)."""
+    _check(channels, purposes)
+    if not evidence.strip():
+        raise Refused(
+            "evidence_missing",
+            "Say how the driver agreed, for example “phone call, 12 Nov”.",
+            field="evidence",
+        )
+    moment = _not_in_future(at)
+    with transaction.atomic():
+        locked = Driver.objects.select_for_update(of=("self",)).get(pk=driver.pk)
+        _write([locked], ConsentEventKind.GRANTED, channels, purposes, source, evidence, wording, by, moment)
+        _forget_suppression(locked, channels)
+        if (
+            locked.onboarding_status == OnboardingStatus.OPTED_OUT
+            and ConsentState.GRANTED in queries.states([driver.pk])[driver.pk].values()
+        ):
+            drivers.opt_in_again(locked, by=by, at=moment, reason=f"Consent granted: {source}")
+        journal.announce(
+            ConsentGranted([driver.pk], list(channels), list(purposes)), by=by, driver_id=driver.pk
+        )
+    driver.refresh_from_db()
+
+
+def withdraw(
+    driver: Driver,
+    *,
+    channels: Sequence[str] = ALL_CHANNELS,
+    purposes: Sequence[str] = ALL_PURPOSES,
+    source: str,
+    by: Actor,
+    evidence: str = "",
+    wording: str = "",
+    at: datetime | None = None,
+) -> None:
+    """The driver said no. Everything, or the last granted channel, withdrawn → opted out; addresses are bound too.
+
+    A withdrawal is never refused for want of proof.
+    """
+    _check(channels, purposes)
+    moment = _not_in_future(at)
+    with transaction.atomic():
+        locked = Driver.objects.select_for_update(of=("self",)).get(pk=driver.pk)
+        had_grant = ConsentState.GRANTED in queries.states([driver.pk])[driver.pk].values()
+        _write(
+            [locked], ConsentEventKind.WITHDRAWN, channels, purposes, source, evidence, wording, by, moment
+        )
+        _suppress(locked, channels, purposes)
+        left = ConsentState.GRANTED in queries.states([driver.pk])[driver.pk].values()
+        everything = set(channels) == set(ALL_CHANNELS) and set(purposes) == set(ALL_PURPOSES)
+        if everything or (had_grant and not left):
+            drivers.opt_out(locked, by=by, at=moment, reason=f"Consent withdrawn: {source}")
+        journal.announce(
+            ConsentWithdrawn([driver.pk], list(channels), list(purposes)), by=by, driver_id=driver.pk
+        )
+    driver.refresh_from_db()
+
+
+def grant_by_import(
+    new_drivers: Sequence[Driver],
+    *,
+    channels: Sequence[str],
+    purposes: Sequence[str],
+    source: str,
+    evidence: str,
+    by: Actor,
+    at: datetime,
+    act: UUID,
+) -> list[UUID]:
+    """What an import's stated basis covers, for drivers who never said no. Returns the drivers it covered.
+
+    It never turns withdrawn consent on, neither the driver's own nor that of an address (spec §4, §10).
+    """
+    _check(channels, purposes)
+    ids = [driver.pk for driver in new_drivers]
+    states = queries.states(ids)
+    bound = bound_drivers(new_drivers)
+    covered = [
+        driver
+        for driver in new_drivers
+        if driver.pk not in bound and ConsentState.WITHDRAWN not in states[driver.pk].values()
+    ]
+    with transaction.atomic():
+        missing: dict[tuple[tuple[str, str], ...], list[Driver]] = {}
+        for driver in covered:
+            wanted = tuple(
+                (channel, purpose)
+                for channel in channels
+                for purpose in purposes
+                if states[driver.pk].get((channel, purpose)) != ConsentState.GRANTED
+            )
+            missing.setdefault(wanted, []).append(driver)
+        for pairs, group in missing.items():
+            _write_pairs(group, ConsentEventKind.GRANTED, pairs, source, evidence, "", by, at, act)
+    return [driver.pk for driver in covered]
+
+
+def carry_over_suppression(
+    new_drivers: Sequence[Driver], *, by: Actor, at: datetime, act: UUID
+) -> list[UUID]:
+    """New drivers whose address belongs to somebody who said stop start as withdrawn and opted out (spec §4)."""
+    bound = bound_drivers(new_drivers)
+    for driver in new_drivers:
+        if driver.pk in bound:
+            pairs = [(channel, purpose) for channel in ALL_CHANNELS for purpose in ALL_PURPOSES]
+            with transaction.atomic():
+                _write_pairs([driver], ConsentEventKind.WITHDRAWN, pairs, "address", "", "", by, at, act)
+                drivers.opt_out(driver, by=by, at=at, reason="This address asked not to be contacted")
+    return sorted(bound)
+
+
+def bound_drivers(candidates: Sequence[Driver]) -> set[UUID]:
+    """Which of these drivers hold an address that is suppressed."""
+    addresses: dict[tuple[str, str], list[UUID]] = {}
+    for driver in candidates:
+        for kind, value in _addresses(driver):
+            addresses.setdefault((kind, value), []).append(driver.pk)
+    return {pk for address in queries.suppressed(addresses) for pk in addresses[address]}
+
+
+def _check(channels: Sequence[str], purposes: Sequence[str]) -> None:
+    for channel in channels:
+        if channel not in ConsentChannel.values:
+            raise Refused("unknown_channel", f"“{channel}” is not a channel.", field="channels")
+    for purpose in purposes:
+        if purpose not in Purpose.values:
+            raise Refused("unknown_purpose", f"“{purpose}” is not a purpose.", field="purposes")
+    if not channels or not purposes:
+        raise Refused("nothing_chosen", "Choose at least one channel and one purpose.", field="channels")
+
+
+def _not_in_future(at: datetime | None) -> datetime:
+    now = clock.now()
+    if at is not None and at > now:
+        raise Refused("in_future", "This moment is in the future.", field="at")
+    return at or now
+
+
+def _write(
+    group: Sequence[Driver],
+    kind: ConsentEventKind,
+    channels: Iterable[str],
+    purposes: Sequence[str],
+    source: str,
+    evidence: str,
+    wording: str,
+    by: Actor,
+    at: datetime,
+) -> None:
+    pairs = [(channel, purpose) for channel in channels for purpose in purposes]
+    _write_pairs(group, kind, pairs, source, evidence, wording, by, at, uuid7())
+
+
+def _write_pairs(
+    group: Sequence[Driver],
+    kind: ConsentEventKind,
+    pairs: Sequence[tuple[str, str]],
+    source: str,
+    evidence: str,
+    wording: str,
+    by: Actor,
+    at: datetime,
+    act: UUID,
+) -> None:
+    """Facts first, then their projection, for one kind of event about many drivers."""
+    ConsentEvent.objects.bulk_create(
+        [
+            ConsentEvent(
+                driver=driver,
+                channel=channel,
+                purpose=purpose,
+                kind=kind,
+                at=at,
+                source=source[:40],
+                wording=wording[:500],
+                evidence=evidence[:500],
+                actor=str(by),
+                act=act,
+            )
+            for driver in group
+            for channel, purpose in pairs
+        ],
+        batch_size=CHUNK,
+    )
+    project(driver.pk for driver in group)
+
+
+def project(driver_ids: Iterable[UUID]) -> int:
+    """Makes the projection and `communication_opt_in` what the ledger says. Returns how many values were wrong."""
+    ids = list(driver_ids)
+    wrong = 0
+    with transaction.atomic():
+        ledger = queries.from_ledger(ids)
+        rows = {
+            (row.driver_id, row.channel, row.purpose): row
+            for row in Consent.objects.filter(driver_id__in=ids)
+        }
+        fresh: list[Consent] = []
+        stale: list[Consent] = []
+        opted_in: dict[UUID, bool] = {}
+        for pk, decided in ledger.items():
+            for (channel, purpose), event in decided.items():
+                row = rows.pop((pk, channel, purpose), None)
+                if row is None:
+                    fresh.append(
+                        Consent(
+                            driver_id=pk, channel=channel, purpose=purpose, state=event.kind, since=event.at
+                        )
+                    )
+                elif (row.state, row.since) != (event.kind, event.at):
+                    row.state, row.since = event.kind, event.at
+                    stale.append(row)
+            opted_in[pk] = any(
+                purpose == Purpose.SERVICE and event.kind == ConsentEventKind.GRANTED
+                for (_, purpose), event in decided.items()
+            )
+        Consent.objects.bulk_create(fresh, batch_size=CHUNK)
+        Consent.objects.bulk_update(stale, ["state", "since"], batch_size=CHUNK)
+        orphans = [row.pk for row in rows.values()]
+        Consent.objects.filter(pk__in=orphans).delete()
+        wrong += len(fresh) + len(stale) + len(orphans)
+        drivers_off = Driver.objects.filter(
+            Q(pk__in=[pk for pk, value in opted_in.items() if value], communication_opt_in=False)
+            | Q(pk__in=[pk for pk, value in opted_in.items() if not value], communication_opt_in=True)
+        ).count()
+        wrong += drivers_off
+        if drivers_off:
+            drivers.set_opt_in(opted_in)
+    return wrong
+
+
+def rebuild() -> dict[str, int]:
+    """Works consent out from the ledger again. Returns how many values were wrong."""
+    wrong = 0
+    ids = list(Driver.objects.order_by("pk").values_list("pk", flat=True))
+    for start in range(0, len(ids), CHUNK):
+        wrong += project(ids[start : start + CHUNK])
+    return {"consent": wrong}
+
+
+def _addresses(driver: Driver) -> list[tuple[str, str]]:
+    found = [
+        (kind, drivers.identity_value(kind, getattr(driver, field)))
+        for field, kind in drivers.IDENTITY_OF.items()
+    ]
+    return [(str(kind), value) for kind, value in found if value]
+
+
+_CHANNELS_OF_KIND = {"phone": {"whatsapp", "phone"}, "whatsapp_id": {"whatsapp"}, "email": {"email"}}
+
+
+def _suppress(driver: Driver, channels: Sequence[str], purposes: Sequence[str]) -> None:
+    """Binds the addresses when every channel that uses them was withdrawn for every purpose."""
+    if set(purposes) != set(ALL_PURPOSES):
+        return
+    held = {(identity.kind, identity.value) for identity in ChannelIdentity.objects.filter(driver=driver)}
+    for kind, value in held | set(_addresses(driver)):
+        if _CHANNELS_OF_KIND.get(kind, {"telegram"}) <= set(channels):
+            SuppressedAddress.objects.get_or_create(kind=kind, address_hash=queries.address_hash(kind, value))
+
+
+def _forget_suppression(driver: Driver, channels: Sequence[str]) -> None:
+    """The driver agreed again, on a channel that uses the address: it is no longer bound."""
+    for kind, value in _addresses(driver):
+        if _CHANNELS_OF_KIND.get(kind, {"telegram"}) & set(channels):
+            SuppressedAddress.objects.filter(
+                kind=kind, address_hash=queries.address_hash(kind, value)
+            ).delete()

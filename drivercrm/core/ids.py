@@ -1,0 +1,10 @@
+"""Primary keys that sort by creation time."""
+
+import uuid
+
+import uuid_utils
+
+
+def uuid7() -> uuid.UUID:
+    """A version 7 UUID as the standard library's class, so that every driver of Django accepts it."""
+    return uuid.UUID(int=uuid_utils.uuid7().int)

@@ -1,0 +1,98 @@
+"""What this room announces."""
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+from uuid import UUID
+
+from drivercrm.journal.events import Event
+
+
+@dataclass(frozen=True)
+class DriverCreated(Event):
+    """Drivers came in: by hand, by the API or by an import."""
+
+    name: ClassVar[str] = "driver.created"
+    driver_ids: list[UUID]
+    source: str
+
+
+@dataclass(frozen=True)
+class DriverEdited(Event):
+    """Fields of drivers were changed by a person, a token or an import."""
+
+    name: ClassVar[str] = "driver.edited"
+    driver_ids: list[UUID]
+    fields: list[str]
+
+
+@dataclass(frozen=True)
+class DriverDeleted(Event):
+    """Drivers that an undone import had made are gone."""
+
+    name: ClassVar[str] = "driver.deleted"
+    driver_ids: list[UUID]
+
+
+@dataclass(frozen=True)
+class DriverStatusChanged(Event):
+    """One act moved these drivers, each along its own path in `driver_status_changes`."""
+
+    name: ClassVar[str] = "driver.status_changed"
+    act: UUID
+    driver_ids: list[UUID]
+    trigger: str
+    to: str = ""
+
+
+@dataclass(frozen=True)
+class DriverOptedOut(Event):
+    """Nothing more may be sent to this driver."""
+
+    name: ClassVar[str] = "driver.opted_out"
+    driver_id: UUID
+
+
+@dataclass(frozen=True)
+class StepDone(Event):
+    """A checklist step was ticked."""
+
+    name: ClassVar[str] = "driver.step_done"
+    driver_id: UUID
+    step: str
+
+
+@dataclass(frozen=True)
+class StepUndone(Event):
+    """A checklist step was unticked."""
+
+    name: ClassVar[str] = "driver.step_undone"
+    driver_id: UUID
+    step: str
+
+
+@dataclass(frozen=True)
+class FollowUpSet(Event):
+    """Follow-ups were set for these drivers."""
+
+    name: ClassVar[str] = "follow_up.set"
+    driver_ids: list[UUID]
+    follow_up_ids: list[UUID] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class FollowUpEnded(Event):
+    """Follow-ups were done or closed."""
+
+    name: ClassVar[str] = "follow_up.ended"
+    driver_ids: list[UUID]
+    follow_up_ids: list[UUID]
+    outcome: str
+
+
+@dataclass(frozen=True)
+class FollowUpReopened(Event):
+    """A follow-up that had ended is open again."""
+
+    name: ClassVar[str] = "follow_up.reopened"
+    driver_ids: list[UUID]
+    follow_up_ids: list[UUID]

@@ -1,0 +1,345 @@
+"""The driver, the history of its status, its addresses, steps and follow-ups (seed; spec §2)."""
+
+from collections.abc import Iterable
+from typing import Any, ClassVar
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection, models
+from django.db.models import Q, Value
+from django.db.models.expressions import RawSQL
+from django.db.models.functions import Coalesce, Concat, Lower
+
+from drivercrm.core import clock
+from drivercrm.core.ids import uuid7
+from drivercrm.drivers.enums import (
+    FollowUpSource,
+    IdentityKind,
+    OnboardingStatus,
+    Outcome,
+    PreferredChannel,
+    Trigger,
+)
+
+SEARCHED = (
+    "name",
+    "phone",
+    "whatsapp_number",
+    "email",
+    "telegram_username",
+    "timo_driver_id",
+    "pathpulse_account_id",
+)
+
+
+def _searched_text() -> Concat:
+    parts: list[Any] = []
+    for field in SEARCHED:
+        parts += [Coalesce(field, Value("")), Value(" ")]
+    return Concat(*parts, output_field=models.TextField())
+
+
+class DriverQuerySet(models.QuerySet["Driver"]):
+    def search(self, text: str) -> "DriverQuerySet":
+        """Drivers whose name, numbers, mail or ids contain the text; under three letters, whose name starts so.
+
+        Numbers may be typed as people write them: `082 123` finds +2782123….
+        """
+        words = [_as_stored(word) for word in _search_words(text)]
+        if not words:
+            return self
+        found = self
+        for word in words:
+            found = found._containing(word) if len(word) > 2 else found._starting(word)
+        return found
+
+    def _containing(self, word: str) -> "DriverQuerySet":
+        if connection.vendor == "sqlite":
+            phrase = '"' + word.replace('"', '""') + '"'
+            return self.filter(
+                pk__in=RawSQL(
+                    "SELECT driver_id FROM driver_search WHERE id IN"
+                    " (SELECT rowid FROM driver_search_fts WHERE driver_search_fts MATCH %s)",
+                    [phrase],
+                )
+            )
+        return self.filter(search_text__contains=word)
+
+    def _starting(self, word: str) -> "DriverQuerySet":
+        if connection.vendor == "sqlite":
+            return self.filter(name_key__gte=word, name_key__lt=word + "\U0010ffff")
+        return self.filter(name_key__startswith=word)
+
+
+def _search_words(text: str) -> list[str]:
+    """Words of a search; a number typed in groups is one word."""
+    compact = "".join(text.split())
+    if compact.lstrip("+").isdigit():
+        return [compact]
+    return text.lower().split()
+
+
+def _as_stored(word: str) -> str:
+    """A local number as E.164 keeps it: 082… is stored as +2782…."""
+    if word.isdigit() and word.startswith("00") and len(word) > 4:
+        return word[2:]
+    if word.isdigit() and word.startswith("0") and len(word) > 2:
+        return "27" + word[1:]
+    return word
+
+
+class Driver(models.Model):
+    """One person who drives (seed `drivers`). Columns marked *derived* are kept by workflow, never by hand."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    timo_driver_id = models.CharField(max_length=64, null=True, blank=True, unique=True)
+    pathpulse_account_id = models.CharField(max_length=64, null=True, blank=True, unique=True)
+
+    name = models.CharField(max_length=200)
+    given_name = models.CharField(max_length=100, blank=True, default="")
+    phone = models.CharField(max_length=20, null=True, blank=True)
+    email = models.CharField(max_length=254, null=True, blank=True)
+    whatsapp_number = models.CharField(max_length=150, null=True, blank=True)
+    telegram_username = models.CharField(max_length=64, null=True, blank=True)
+    area = models.CharField(max_length=120, blank=True, default="")
+    language = models.CharField(max_length=20, blank=True, default="")
+
+    onboarding_status = models.CharField(
+        max_length=20, choices=OnboardingStatus.choices, default=OnboardingStatus.NOT_CONTACTED
+    )
+
+    first_contact_date = models.DateTimeField(null=True)
+    onboarding_start_date = models.DateTimeField(null=True)
+    onboarding_complete_date = models.DateTimeField(null=True)
+    last_active_date = models.DateTimeField(null=True)
+
+    preferred_channel = models.CharField(
+        max_length=8, choices=PreferredChannel.choices, default=PreferredChannel.WHATSAPP
+    )
+    communication_opt_in = models.BooleanField(default=False)
+    last_contact_date = models.DateTimeField(null=True)
+    next_follow_up_date = models.DateTimeField(null=True)
+
+    total_communications = models.PositiveIntegerField(default=0)
+    response_rate = models.FloatField(null=True)
+    engagement_score = models.FloatField(null=True)
+    scored_on = models.DateField(null=True)
+
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="drivers"
+    )
+    source = models.CharField(max_length=40, default="person")
+    is_demo = models.BooleanField(default=False)
+    edited_fields = models.JSONField(default=list, help_text="Fields a person has set; imports leave them.")
+    created_at = models.DateTimeField(default=clock.now)
+    updated_at = models.DateTimeField(default=clock.now)
+    notes = models.TextField(blank=True, default="")
+
+    name_key = models.GeneratedField(
+        expression=Lower("name"), output_field=models.CharField(max_length=200), db_persist=True
+    )
+    search_text = models.GeneratedField(
+        expression=Lower(_searched_text()), output_field=models.TextField(), db_persist=True
+    )
+
+    objects: ClassVar[Any] = DriverQuerySet.as_manager()
+
+    class Meta:
+        db_table = "drivers"
+        indexes = [
+            models.Index(fields=["onboarding_status", "id"], name="driver_status"),
+            models.Index(
+                fields=["onboarding_status", "last_contact_date", "id"], name="driver_status_contact"
+            ),
+            models.Index(fields=["last_contact_date", "id"], name="driver_last_contact"),
+            models.Index(fields=["next_follow_up_date", "id"], name="driver_next_follow_up"),
+            models.Index(fields=["engagement_score", "id"], name="driver_score"),
+            models.Index(fields=["name_key", "id"], name="driver_name"),
+            models.Index(fields=["owner", "id"], name="driver_owner"),
+            models.Index(fields=["phone"], name="driver_phone"),
+            models.Index(fields=["email"], name="driver_email"),
+            models.Index(fields=["last_active_date"], name="driver_last_active"),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                name="driver_onboarding_status", condition=Q(onboarding_status__in=OnboardingStatus.values)
+            ),
+            models.CheckConstraint(
+                name="driver_preferred_channel", condition=Q(preferred_channel__in=PreferredChannel.values)
+            ),
+            models.CheckConstraint(
+                name="driver_response_rate",
+                condition=Q(response_rate__isnull=True) | Q(response_rate__gte=0, response_rate__lte=1),
+            ),
+            models.CheckConstraint(
+                name="driver_engagement_score",
+                condition=Q(engagement_score__isnull=True)
+                | Q(engagement_score__gte=0, engagement_score__lte=100),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def greeting(self) -> str:
+        """What to call this person in a message or a sentence."""
+        return self.given_name or self.name
+
+
+class StatusChange(models.Model):
+    """One step of a driver's path, append-only; `onboarding_status` and the stage dates are its projection.
+
+    `act` is shared by all that one person's act or one event wrote, so that it is undone together.
+    `sequence` orders one driver's history and lets two writers collide instead of writing twice.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    driver = models.ForeignKey(Driver, on_delete=models.CASCADE, related_name="status_changes")
+    sequence = models.PositiveIntegerField()
+    from_status = models.CharField(max_length=20, choices=OnboardingStatus.choices)
+    to_status = models.CharField(max_length=20, choices=OnboardingStatus.choices)
+    at = models.DateTimeField()
+    recorded_at = models.DateTimeField(default=clock.now)
+    trigger = models.CharField(max_length=24, choices=Trigger.choices)
+    act = models.UUIDField()
+    actor = models.CharField(max_length=80)
+    reason = models.CharField(max_length=500, blank=True, default="")
+    reverses = models.OneToOneField("self", null=True, on_delete=models.CASCADE, related_name="reversed_by")
+
+    class Meta:
+        db_table = "driver_status_changes"
+        constraints = [
+            models.UniqueConstraint(fields=["driver", "sequence"], name="status_change_order"),
+            models.CheckConstraint(
+                name="status_change_from", condition=Q(from_status__in=OnboardingStatus.values)
+            ),
+            models.CheckConstraint(
+                name="status_change_to", condition=Q(to_status__in=OnboardingStatus.values)
+            ),
+            models.CheckConstraint(name="status_change_trigger", condition=Q(trigger__in=Trigger.values)),
+        ]
+        indexes = [
+            models.Index(fields=["act"], name="status_change_act"),
+            models.Index(fields=["to_status", "at"], name="status_change_reached"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.from_status} → {self.to_status}"
+
+
+class ChannelIdentity(models.Model):
+    """One address of a driver on a channel. A value that another driver holds is never taken over (spec §2)."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    driver = models.ForeignKey(Driver, on_delete=models.CASCADE, related_name="identities")
+    channel = models.CharField(max_length=8)
+    kind = models.CharField(max_length=20, choices=IdentityKind.choices)
+    value = models.CharField(max_length=254)
+    source = models.CharField(max_length=40)
+    since = models.DateTimeField(default=clock.now)
+    until = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "channel_identities"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["kind", "value"], name="identity_held_by_one", condition=Q(until__isnull=True)
+            ),
+            models.CheckConstraint(name="identity_kind", condition=Q(kind__in=IdentityKind.values)),
+            models.CheckConstraint(
+                name="identity_channel", condition=Q(channel__in=["whatsapp", "telegram", "email", "phone"])
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.get_kind_display()
+
+
+class OnboardingStep(models.Model):
+    """One step of the checklist that a driver has done."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    driver = models.ForeignKey(Driver, on_delete=models.CASCADE, related_name="steps")
+    step = models.CharField(max_length=40)
+    done_at = models.DateTimeField()
+    recorded_at = models.DateTimeField(default=clock.now)
+    done_by = models.CharField(max_length=80)
+
+    class Meta:
+        db_table = "onboarding_steps"
+        constraints = [models.UniqueConstraint(fields=["driver", "step"], name="step_once_per_driver")]
+
+    def __str__(self) -> str:
+        return self.step
+
+
+class FollowUp(models.Model):
+    """Something to do for a driver by a moment; feeds Today and `next_follow_up_date`."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    driver = models.ForeignKey(Driver, on_delete=models.CASCADE, related_name="follow_ups")
+    due_at = models.DateTimeField(help_text="For a whole day: its first instant.")
+    is_all_day = models.BooleanField(default=True)
+    reason = models.CharField(max_length=200, blank=True, default="")
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="follow_ups"
+    )
+    source = models.CharField(max_length=8, choices=FollowUpSource.choices, default=FollowUpSource.PERSON)
+    created_by = models.CharField(max_length=80)
+    created_at = models.DateTimeField(default=clock.now)
+    done_at = models.DateTimeField(null=True)
+    done_by = models.CharField(max_length=80, blank=True, default="")
+    outcome = models.CharField(max_length=8, choices=Outcome.choices, blank=True, default="")
+
+    class Meta:
+        db_table = "follow_ups"
+        indexes = [
+            models.Index(fields=["due_at", "id"], name="follow_up_open", condition=Q(done_at__isnull=True)),
+            models.Index(
+                fields=["driver", "due_at"], name="follow_up_open_of", condition=Q(done_at__isnull=True)
+            ),
+        ]
+        constraints = [
+            models.CheckConstraint(name="follow_up_source", condition=Q(source__in=FollowUpSource.values)),
+            models.CheckConstraint(name="follow_up_outcome", condition=Q(outcome__in=["", *Outcome.values])),
+            models.CheckConstraint(
+                name="follow_up_end_is_whole",
+                condition=Q(done_at__isnull=True, outcome="") | (Q(done_at__isnull=False) & ~Q(outcome="")),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.reason or "Follow-up"
+
+    @property
+    def is_overdue(self) -> bool:
+        """Past its moment, or, for a whole day, past that day."""
+        if self.is_all_day:
+            return clock.local_day(self.due_at) < clock.today()
+        return self.due_at < clock.now()
+
+
+class SavedView(models.Model):
+    """A named list of drivers: its filters, sort and columns as the page's own query string."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="saved_views")
+    name = models.CharField(max_length=60)
+    query = models.CharField(max_length=2000, blank=True, default="")
+    is_shared = models.BooleanField(default=False)
+    is_pinned = models.BooleanField(default=False)
+    position = models.PositiveIntegerField(default=0)
+    created_at = models.DateTimeField(default=clock.now)
+
+    class Meta:
+        db_table = "saved_views"
+        constraints = [models.UniqueConstraint(fields=["owner", "name"], name="view_name_once_per_person")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def by_id(ids: Iterable[UUID]) -> dict[UUID, Driver]:
+    """Drivers by their id, in one query."""
+    return {driver.pk: driver for driver in Driver.objects.filter(pk__in=list(ids))}

@@ -1,0 +1,318 @@
+"""Who the driver is and how to reach them; columns that other rooms derive (spec §2)."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+
+from drivercrm.accounts.models import User
+from drivercrm.core import clock
+from drivercrm.core.actors import Actor
+from drivercrm.core.addresses import mail_key, read_mail
+from drivercrm.core.errors import Refused
+from drivercrm.core.phone import is_mobile, read_phone
+from drivercrm.drivers.enums import (
+    IdentityKind,
+    PreferredChannel,
+)
+from drivercrm.drivers.events import (
+    DriverCreated,
+    DriverDeleted,
+    DriverEdited,
+)
+from drivercrm.drivers.models import ChannelIdentity, Driver
+from drivercrm.drivers.queries import locked
+from drivercrm.journal import workflow as journal
+from drivercrm.journal.events import FieldChange
+
+CHUNK = 500
+
+
+EDITABLE = (
+    "name",
+    "given_name",
+    "phone",
+    "email",
+    "whatsapp_number",
+    "telegram_username",
+    "area",
+    "language",
+    "preferred_channel",
+    "timo_driver_id",
+    "pathpulse_account_id",
+    "notes",
+)
+UNIQUE_LABELS = {"timo_driver_id": "Timo driver ID", "pathpulse_account_id": "PathPulse account"}
+
+
+def create(values: dict[str, Any], *, source: str, by: Actor, owner: User | None = None) -> Driver:
+    """One new driver. `values` are clean texts by column; refuses a missing name, no way to reach, a taken value."""
+    values = {field: value for field, value in values.items() if field in EDITABLE}
+    clean = _clean(values)
+    if not clean.get("name"):
+        raise Refused("name_missing", "A driver needs a name.", field="name")
+    if not any(clean.get(field) for field in ("phone", "whatsapp_number", "email", "telegram_username")):
+        raise Refused(
+            "unreachable", "Add a phone number, a mail or another way to reach this driver.", field="phone"
+        )
+    clean.setdefault("preferred_channel", default_channel(clean.get("phone") or clean.get("whatsapp_number")))
+    with _taken_values_refused(), transaction.atomic():
+        _check_unique(clean, exclude=None)
+        driver = Driver.objects.create(
+            **clean, source=source, owner=owner, edited_fields=sorted(clean) if by.is_person else []
+        )
+        _keep_identities(driver, source=source)
+        journal.announce(DriverCreated([driver.pk], source), by=by, driver_id=driver.pk)
+    return Driver.objects.get(pk=driver.pk)
+
+
+def edit(
+    driver: Driver, values: dict[str, Any], *, by: Actor, expected: dict[str, Any] | None = None
+) -> int | None:
+    """Changes details and returns the journal entry's id, for undo; None when nothing differs.
+
+    `expected` holds the values that the person saw: where somebody changed one since, it refuses, keeping both.
+    """
+    values = {field: value for field, value in values.items() if field in EDITABLE}
+    clean = _clean(values)
+    if "name" in clean and not clean["name"]:
+        raise Refused("name_missing", "A driver needs a name.", field="name")
+    with _taken_values_refused(), transaction.atomic():
+        held = locked([driver.pk])[0]
+        before = {field: getattr(held, field) for field in clean}
+        for field, seen in (expected or {}).items():
+            if field in before and (before[field] or "") != (seen or "") and before[field] != clean[field]:
+                raise Refused(
+                    "edited_since",
+                    f"Somebody changed this to “{before[field] or 'empty'}” while you were typing.",
+                    field=field,
+                )
+        changes = journal.changed_fields(driver.pk, before, clean)
+        if not changes:
+            return None
+        _check_unique(clean, exclude=driver.pk)
+        for field, value in clean.items():
+            setattr(held, field, value)
+        changed = {change.field for change in changes}
+        if by.is_person:
+            held.edited_fields = sorted({*held.edited_fields, *changed})
+        held.updated_at = clock.now()
+        held.save(update_fields=[*clean, "edited_fields", "updated_at"])
+        _keep_identities(held, source="person" if by.is_person else by.kind)
+        entry = journal.announce(
+            DriverEdited([driver.pk], sorted(changed)), by=by, driver_id=driver.pk, changes=changes
+        )
+    driver.refresh_from_db()
+    return entry.pk
+
+
+def assign(driver_ids: Sequence[UUID], owner: User | None, *, by: Actor) -> int | None:
+    """Gives drivers to one owner, or to nobody. Returns the journal entry's id, for undo."""
+    with transaction.atomic():
+        drivers = [
+            driver for driver in locked(driver_ids) if driver.owner_id != (owner.pk if owner else None)
+        ]
+        if not drivers:
+            return None
+        changes = [
+            FieldChange(
+                driver.pk,
+                "owner",
+                str(driver.owner_id) if driver.owner_id else None,
+                str(owner.pk) if owner else None,
+            )
+            for driver in drivers
+        ]
+        ids = [driver.pk for driver in drivers]
+        Driver.objects.filter(pk__in=ids).update(owner=owner, updated_at=clock.now())
+        entry = journal.announce(
+            DriverEdited(ids, ["owner"]), by=by, driver_id=ids[0] if len(ids) == 1 else None, changes=changes
+        )
+    return entry.pk
+
+
+def undo_edit(entry_id: int, *, by: Actor) -> int:
+    """Puts back the values before one edit, wherever nobody has changed them since. Returns how many rows."""
+    with _taken_values_refused(), transaction.atomic():
+        changes = list(journal.changes_of(entry_id, DriverEdited))
+        if not changes:
+            raise Refused("nothing_to_undo", "There is nothing to undo here.")
+        drivers = {driver.pk: driver for driver in locked({change.object_id for change in changes})}
+        undone: list[FieldChange] = []
+        for change in changes:
+            driver = drivers.get(change.object_id)
+            column = "owner_id" if change.field == "owner" else change.field
+            if driver is None or _as_json(getattr(driver, column)) != change.after:
+                continue
+            value = UUID(change.before) if column == "owner_id" and change.before else change.before
+            setattr(driver, column, value)
+            undone.append(FieldChange(driver.pk, change.field, change.after, change.before))
+        if not undone:
+            raise Refused("moved_on", "Nothing was undone: it has been changed since.")
+        touched = [drivers[pk] for pk in dict.fromkeys(change.object_id for change in undone)]
+        columns = sorted({"owner_id" if change.field == "owner" else change.field for change in undone})
+        for driver in touched:
+            _check_unique({field: getattr(driver, field) for field in columns}, exclude=driver.pk)
+            driver.updated_at = clock.now()
+        fields = ["owner" if column == "owner_id" else column for column in columns]
+        Driver.objects.bulk_update(touched, [*fields, "updated_at"], batch_size=CHUNK)
+        if fields != ["owner"]:
+            for driver in touched:
+                _keep_identities(driver, source="person")
+        journal.announce(
+            DriverEdited([driver.pk for driver in touched], fields),
+            by=by,
+            driver_id=touched[0].pk if len(touched) == 1 else None,
+            changes=undone,
+        )
+    return len(touched)
+
+
+@contextmanager
+def _taken_values_refused() -> Iterator[None]:
+    """Two writers with the same value at the same moment: the database stops the second, we say why."""
+    try:
+        yield
+    except IntegrityError as error:
+        raise Refused(
+            "value_taken", "Somebody has just given one of these values to another driver."
+        ) from error
+
+
+def _as_json(value: Any) -> Any:
+    return str(value) if isinstance(value, UUID) else value
+
+
+def default_channel(number: str | None) -> str:
+    """WhatsApp with a mobile number, else mail (spec §2)."""
+    return PreferredChannel.WHATSAPP if number and is_mobile(number) else PreferredChannel.EMAIL
+
+
+def _clean(values: dict[str, Any]) -> dict[str, Any]:
+    """Texts as the columns keep them; empty identifiers become NULL. Refuses an unusable number or mail."""
+    clean: dict[str, Any] = {}
+    for field, raw in values.items():
+        value = raw.strip() if isinstance(raw, str) else raw
+        if field == "phone" and value:
+            value = usable_number(value, field)
+        elif field == "email" and value:
+            value = usable_mail(value)
+        elif field == "telegram_username" and value:
+            value = value.lstrip("@")
+        elif field == "preferred_channel" and value not in PreferredChannel.values:
+            raise Refused("unknown_channel", f"“{value}” is not a channel.", field=field)
+        if field in _NULLABLE and not value:
+            value = None
+        limit = Driver._meta.get_field(field).max_length
+        if limit and isinstance(value, str) and len(value) > limit:
+            raise Refused("too_long", f"This is longer than {limit} letters.", field=field)
+        clean[field] = value if value is not None or field in _NULLABLE else ""
+    return clean
+
+
+_NULLABLE = (
+    "phone",
+    "email",
+    "whatsapp_number",
+    "telegram_username",
+    "timo_driver_id",
+    "pathpulse_account_id",
+)
+
+
+def _check_unique(clean: dict[str, Any], *, exclude: UUID | None) -> None:
+    """Refuses a value that another driver holds: it is never taken over (spec §2)."""
+    for field, label in UNIQUE_LABELS.items():
+        if clean.get(field):
+            other = Driver.objects.filter(**{field: clean[field]}).exclude(pk=exclude).first()
+            if other:
+                raise Refused("value_taken", f"{label} {clean[field]} belongs to {other.name}.", field=field)
+    for field, kind in IDENTITY_OF.items():
+        if clean.get(field):
+            held = ChannelIdentity.objects.filter(
+                kind=kind, value=identity_value(kind, clean[field]), until__isnull=True
+            )
+            holder = held.exclude(driver_id=exclude).select_related("driver").first()
+            if holder:
+                raise Refused("value_taken", f"{clean[field]} belongs to {holder.driver.name}.", field=field)
+
+
+IDENTITY_OF = {
+    "phone": IdentityKind.PHONE,
+    "whatsapp_number": IdentityKind.WHATSAPP_ID,
+    "email": IdentityKind.EMAIL,
+}
+CHANNEL_OF = {IdentityKind.PHONE: "phone", IdentityKind.WHATSAPP_ID: "whatsapp", IdentityKind.EMAIL: "email"}
+
+
+def identity_value(kind: str, value: str | None) -> str | None:
+    """An address as identities compare it: mail without regard to case, a WhatsApp id as it is."""
+    return mail_key(value) if value and kind == IdentityKind.EMAIL else value
+
+
+def _keep_identities(driver: Driver, *, source: str) -> None:
+    """Opens an identity for each address on the record and ends those that are no longer on it."""
+    held = {
+        identity.kind: identity
+        for identity in ChannelIdentity.objects.filter(driver=driver, until__isnull=True)
+    }
+    for field, kind in IDENTITY_OF.items():
+        value = identity_value(kind, getattr(driver, field))
+        old = held.get(kind)
+        if old and old.value == value:
+            continue
+        if old:
+            ChannelIdentity.objects.filter(pk=old.pk).update(until=clock.now())
+        if value:
+            ChannelIdentity.objects.create(
+                driver=driver, channel=CHANNEL_OF[kind], kind=kind, value=value, source=source
+            )
+
+
+def delete_untouched(driver_ids: Sequence[UUID], *, by: Actor) -> None:
+    """Removes drivers that an import had made, with everything that hangs on them (undo of spec §10)."""
+    with transaction.atomic():
+        ids = [driver.pk for driver in locked(driver_ids)]
+        Driver.objects.filter(pk__in=ids).delete()
+        if ids:
+            journal.announce(DriverDeleted(ids), by=by)
+
+
+def usable_number(value: str, field: str = "phone") -> str:
+    """The number as E.164; refuses one that cannot be read for certain."""
+    read = read_phone(value)
+    if read.e164 is None:
+        raise Refused("unusable_number", read.problem or "This is not a phone number.", field=field)
+    return read.e164
+
+
+def usable_mail(value: str) -> str:
+    """The mail in its stored form; refuses one that cannot work."""
+    read = read_mail(value)
+    if read.address is None:
+        raise Refused("unusable_mail", read.problem or "This is not a mail address.", field="email")
+    return read.address
+
+
+def set_opt_in(granted: dict[UUID, bool]) -> None:
+    """Keeps `communication_opt_in`, which consent works out from its ledger (spec §4)."""
+    for value in (True, False):
+        ids = [pk for pk, is_granted in granted.items() if is_granted is value]
+        Driver.objects.filter(pk__in=ids).exclude(communication_opt_in=value).update(
+            communication_opt_in=value
+        )
+
+
+def note_communications(
+    driver_id: UUID, *, total: int, last_contact_date: datetime | None, response_rate: float | None
+) -> None:
+    """Keeps the three columns that communications works out from its rows (spec §2)."""
+    Driver.objects.filter(pk=driver_id).update(
+        total_communications=total,
+        last_contact_date=last_contact_date,
+        response_rate=response_rate,
+        updated_at=clock.now(),
+    )

@@ -1,0 +1,152 @@
+"""Follow-ups: what feeds Today, and `next_follow_up_date` (spec §5.5)."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+
+from drivercrm.accounts.models import User
+from drivercrm.core import clock
+from drivercrm.core.actors import Actor
+from drivercrm.core.errors import Refused
+from drivercrm.drivers import queries
+from drivercrm.drivers.enums import (
+    FollowUpSource,
+    OnboardingStatus,
+    Outcome,
+)
+from drivercrm.drivers.events import (
+    FollowUpEnded,
+    FollowUpReopened,
+    FollowUpSet,
+)
+from drivercrm.drivers.models import Driver, FollowUp
+from drivercrm.drivers.queries import locked
+from drivercrm.journal import workflow as journal
+
+CHUNK = 500
+
+
+def set_follow_ups(
+    driver_ids: Sequence[UUID],
+    *,
+    due_at: datetime,
+    is_all_day: bool,
+    reason: str,
+    owner: User | None,
+    by: Actor,
+    source: str = FollowUpSource.PERSON,
+) -> list[FollowUp]:
+    """One follow-up for each driver; `next_follow_up_date` follows in the same transaction (spec §5.5)."""
+    if len(reason) > 200:
+        raise Refused("reason_too_long", "Keep the reason under 200 letters.", field="reason")
+    with transaction.atomic():
+        drivers = locked(driver_ids)
+        opted_out = [driver for driver in drivers if driver.onboarding_status == OnboardingStatus.OPTED_OUT]
+        if opted_out and len(drivers) == 1:
+            raise Refused("opted_out", f"{drivers[0].greeting} has opted out and takes no follow-ups.")
+        made = FollowUp.objects.bulk_create(
+            [
+                FollowUp(
+                    driver=driver,
+                    due_at=due_at,
+                    is_all_day=is_all_day,
+                    reason=reason.strip(),
+                    owner=owner,
+                    source=source,
+                    created_by=str(by),
+                )
+                for driver in drivers
+                if driver.onboarding_status != OnboardingStatus.OPTED_OUT
+            ],
+            batch_size=CHUNK,
+        )
+        ids = [follow_up.driver_id for follow_up in made]
+        keep_next_follow_up(ids)
+        if made:
+            journal.announce(
+                FollowUpSet(ids, [follow_up.pk for follow_up in made]),
+                by=by,
+                driver_id=ids[0] if len(ids) == 1 else None,
+            )
+    return made
+
+
+def complete_follow_up(follow_up: FollowUp, *, by: Actor) -> None:
+    """Marks one done; refuses one that has ended already."""
+    with transaction.atomic():
+        locked([follow_up.driver_id])
+        fresh = FollowUp.objects.get(pk=follow_up.pk)
+        if fresh.done_at is not None:
+            raise Refused("follow_up_ended", "This follow-up is done already.")
+        end_follow_ups([fresh], Outcome.DONE, by=by)
+    follow_up.refresh_from_db()
+
+
+def move_follow_up(
+    follow_up: FollowUp, *, due_at: datetime, is_all_day: bool, reason: str, by: Actor
+) -> None:
+    """Another moment or reason for an open follow-up."""
+    with transaction.atomic():
+        locked([follow_up.driver_id])
+        changed = FollowUp.objects.filter(pk=follow_up.pk, done_at__isnull=True).update(
+            due_at=due_at, is_all_day=is_all_day, reason=reason.strip()[:200]
+        )
+        if not changed:
+            raise Refused("follow_up_ended", "This follow-up is done already.")
+        keep_next_follow_up([follow_up.driver_id])
+        journal.announce(
+            FollowUpSet([follow_up.driver_id], [follow_up.pk]), by=by, driver_id=follow_up.driver_id
+        )
+    follow_up.refresh_from_db()
+
+
+def reopen_follow_ups(follow_ups: Sequence[FollowUp], *, by: Actor) -> None:
+    """Takes back “done” (the toast's undo)."""
+    with transaction.atomic():
+        ids = [follow_up.driver_id for follow_up in follow_ups]
+        locked(ids)
+        FollowUp.objects.filter(pk__in=[item.pk for item in follow_ups]).update(
+            done_at=None, done_by="", outcome=""
+        )
+        keep_next_follow_up(ids)
+        journal.announce(FollowUpReopened(ids, [item.pk for item in follow_ups]), by=by)
+
+
+def drop_follow_ups(follow_up_ids: Sequence[UUID], *, by: Actor) -> None:
+    """Takes back the setting of follow-ups (the toast's undo): the open ones among them are closed."""
+    with transaction.atomic():
+        open_ones = list(FollowUp.objects.filter(pk__in=follow_up_ids, done_at__isnull=True))
+        locked(item.driver_id for item in open_ones)
+        end_follow_ups(open_ones, Outcome.CLOSED, by=by)
+
+
+def end_follow_ups(follow_ups: Sequence[FollowUp], outcome: Outcome, *, by: Actor) -> None:
+    if not follow_ups:
+        return
+    ids = [follow_up.driver_id for follow_up in follow_ups]
+    FollowUp.objects.filter(pk__in=[item.pk for item in follow_ups]).update(
+        done_at=clock.now(), done_by=str(by), outcome=outcome
+    )
+    keep_next_follow_up(ids)
+    journal.announce(
+        FollowUpEnded(ids, [item.pk for item in follow_ups], str(outcome)),
+        by=by,
+        driver_id=ids[0] if len(set(ids)) == 1 else None,
+    )
+
+
+def keep_next_follow_up(driver_ids: Iterable[UUID]) -> int:
+    """Makes `next_follow_up_date` the earliest open one. Returns how many values were wrong."""
+    ids = list(driver_ids)
+    due = queries.earliest_open_follow_ups(ids)
+    stale = [
+        driver
+        for driver in Driver.objects.filter(pk__in=ids)
+        if driver.next_follow_up_date != due.get(driver.pk)
+    ]
+    for driver in stale:
+        driver.next_follow_up_date = due.get(driver.pk)
+    Driver.objects.bulk_update(stale, ["next_follow_up_date"], batch_size=CHUNK)
+    return len(stale)

@@ -1,0 +1,418 @@
+"""Which column of a list holds what: by its heading, else by what stands in it (spec §10)."""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from drivercrm.core.addresses import read_mail
+from drivercrm.core.errors import Refused
+from drivercrm.core.phone import read_phone
+
+if TYPE_CHECKING:
+    from drivercrm.imports.reading import Sheet
+
+SAMPLES = 3
+
+
+class Target(StrEnum):
+    """What a column can be read as: the seed's column names, and what only lists have."""
+
+    NAME = "name"
+    GIVEN_NAME = "given_name"
+    SURNAME = "surname"
+    PHONE = "phone"
+    WHATSAPP = "whatsapp_number"
+    EMAIL = "email"
+    TELEGRAM = "telegram_username"
+    AREA = "area"
+    LANGUAGE = "language"
+    TIMO_ID = "timo_driver_id"
+    PATHPULSE_ID = "pathpulse_account_id"
+    STATUS = "onboarding_status"
+    FIRST_CONTACT = "first_contact_date"
+    NOTES = "notes"
+    OPT_IN = "communication_opt_in"
+    IDENTITY = "identity_number"
+    IGNORE = "ignore"
+
+
+LABELS: dict[Target, str] = {
+    Target.NAME: "Name",
+    Target.GIVEN_NAME: "First name",
+    Target.SURNAME: "Surname",
+    Target.PHONE: "Phone",
+    Target.WHATSAPP: "WhatsApp number",
+    Target.EMAIL: "Email",
+    Target.TELEGRAM: "Telegram username",
+    Target.AREA: "Area",
+    Target.LANGUAGE: "Language",
+    Target.TIMO_ID: "TimoRides driver id",
+    Target.PATHPULSE_ID: "PathPulse account id",
+    Target.STATUS: "Onboarding status",
+    Target.FIRST_CONTACT: "First contact date",
+    Target.NOTES: "Notes",
+    Target.OPT_IN: "Opt-in",
+    Target.IDENTITY: "Identity number",
+    Target.IGNORE: "Leave out",
+}
+
+
+class Confidence(StrEnum):
+    CERTAIN = "certain"
+    LIKELY = "likely"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """What one column seems to be, how sure that is and why; samples of identity numbers are never shown."""
+
+    index: int
+    heading: str
+    target: Target
+    confidence: Confidence
+    reason: str
+    surname_first: bool = False
+    samples: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnMap:
+    """The columns as somebody has confirmed them: a target per column, and what the list's own words mean."""
+
+    targets: tuple[Target, ...]
+    surname_first: bool = False
+    status_values: Mapping[str, str | None] = field(default_factory=dict)
+
+    def index_of(self, target: Target) -> int | None:
+        """The position of the column read as `target`, or None."""
+        return self.targets.index(target) if target in self.targets else None
+
+    @property
+    def fields(self) -> frozenset[Target]:
+        return frozenset(self.targets) - {Target.IGNORE}
+
+
+_ALIASES: dict[Target, str] = {
+    Target.NAME: "name|names|full name|full names|fullname|driver|driver name|drivers name|name of driver"
+    "|driver full name|drivers|driver names|partner name|contact name|display name|naam|igama",
+    Target.GIVEN_NAME: "first name|first names|firstname|given name|given names|forename|fore name"
+    "|christian name|known as|called name|voornaam",
+    Target.SURNAME: "surname|last name|lastname|family name|van|isibongo",
+    Target.PHONE: "phone|phone no|phone nr|phone number|phone numbers|phonenumber|telephone|telephone no"
+    "|telephone number|tel|tel no|tel number|mobile|mobile no|mobile nr|mobile number|mobile phone|cell"
+    "|cell no|cell nr|cell number|cell phone|cellphone|cellphone no|cellphone number|cell phone number"
+    "|contact|contact no|contact nr|contact number|contact numbers|contact details|driver phone|driver cell"
+    "|number|msisdn|selfoon|selfoon nommer|inombolo",
+    Target.WHATSAPP: "whatsapp|whats app|whatsapp no|whatsapp number|whats app number|wa number|wa",
+    Target.EMAIL: "email|e mail|mail|email address|e mail address|email id|mail address|emailaddress|epos"
+    "|driver email",
+    Target.TELEGRAM: "telegram|telegram username|telegram user|telegram handle|telegram name",
+    Target.AREA: "area|city|town|suburb|location|region|township|place|residence|residential area"
+    "|operating area|zone|province|city town|town city|gebied|indawo|home area|base",
+    Target.LANGUAGE: "language|preferred language|home language|lang|taal|ulimi",
+    Target.TIMO_ID: "timo driver id|timo id|timorides id|timorides driver id|timo rides id|driver id"
+    "|driver code|fleet id",
+    Target.PATHPULSE_ID: "pathpulse account id|pathpulse id|path pulse id|pathpulse account|pathpulse",
+    Target.STATUS: "onboarding status|status|driver status|stage|onboarding stage|progress",
+    Target.FIRST_CONTACT: "first contact date|first contact|first contacted|date contacted|contacted on"
+    "|date of first contact|contact date",
+    Target.NOTES: "notes|note|comment|comments|remark|remarks|feedback",
+    Target.OPT_IN: "communication opt in|opt in|opted in|consent|consent given",
+    Target.IDENTITY: "id no|id nr|id number|id num|idno|id|identity|identity no|identity number|id document"
+    "|identity document|identity document number|sa id|sa id no|sa id number|rsa id|rsa id no|rsa id number"
+    "|national id|national id number|passport|passport no|passport number|id passport|id or passport"
+    "|id passport no|id passport number|id no passport no|id nommer",
+    Target.IGNORE: "no|nr|row|s n|sn|serial|serial no|item|count|line",
+}
+_ALIAS_TARGETS = {alias: target for target, aliases in _ALIASES.items() for alias in aliases.split("|")}
+_SURNAME_FIRST = frozenset(
+    {
+        "surname and name",
+        "surname name",
+        "surname and names",
+        "surname and first name",
+        "surname and first names",
+        "surname and full name",
+        "surname and full names",
+        "surname first name",
+        "surname names",
+        "last name first name",
+        "last name and first name",
+        "surname and initials",
+        "driver surname and name",
+        "drivers surname and name",
+        "van en naam",
+    }
+)
+_GIVEN_FIRST = frozenset(
+    {
+        "name and surname",
+        "name surname",
+        "names and surname",
+        "first name and surname",
+        "first names and surname",
+        "full name and surname",
+        "full names and surname",
+        "first name and last name",
+        "first name last name",
+        "driver name and surname",
+        "drivers name and surname",
+        "initials and surname",
+        "naam en van",
+    }
+)
+
+# Words inside longer headings, strongest first: “Driver's WhatsApp cell number” is the WhatsApp number.
+_WORDS: tuple[tuple[re.Pattern[str], Target], ...] = (
+    (re.compile(r"\b(?:identity|passport|id (?:no|nr|num|number|document))\b"), Target.IDENTITY),
+    (re.compile(r"\bwhats ?app\b"), Target.WHATSAPP),
+    (re.compile(r"\btelegram\b"), Target.TELEGRAM),
+    (re.compile(r"\be ?mail\b"), Target.EMAIL),
+    (re.compile(r"\b(?:cell|cellphone|mobile|phone|telephone|tel|msisdn)\b"), Target.PHONE),
+    (re.compile(r"\bpath ?pulse\b"), Target.PATHPULSE_ID),
+    (re.compile(r"\btimo ?(?:rides)?\b.*\bid\b"), Target.TIMO_ID),
+    (re.compile(r"\bsurname\b.*\bname"), Target.NAME),
+    (re.compile(r"\bname.*\bsurname\b"), Target.NAME),
+    (re.compile(r"\b(?:surname|last name|family name)\b"), Target.SURNAME),
+    (re.compile(r"\b(?:first|given) names?\b"), Target.GIVEN_NAME),
+    (re.compile(r"\b(?:driver|full|driver s)\b.*\bnames?\b"), Target.NAME),
+    (re.compile(r"\b(?:suburb|town|city|area|township)\b"), Target.AREA),
+    (re.compile(r"\bstatus\b"), Target.STATUS),
+    (re.compile(r"\blanguage\b"), Target.LANGUAGE),
+    (re.compile(r"\b(?:notes?|comments?|remarks?)\b"), Target.NOTES),
+)
+# A number that belongs to somebody else, or to a car, is not the driver's.
+_NOT_THE_DRIVERS = re.compile(
+    r"\b(?:next of kin|kin|emergency|owner|spouse|guardian|manager|bank|account|vehicle|car|registration|plate"
+    r"|model|make|fax|alternative|alternate|other|second|referee|referred)\b"
+)
+
+_SAYS_REACHED = {Target.PHONE, Target.WHATSAPP, Target.EMAIL}
+
+
+def heading_key(heading: str) -> str:
+    """A heading without case, accents and punctuation: `CELL NO ` and `Cell-No.` are the same."""
+    text = unicodedata.normalize("NFKD", heading).casefold().replace("&", " and ").replace("'", "")
+    text = "".join(c if c.isalnum() else " " for c in text if not unicodedata.combining(c))
+    return " ".join(text.split())
+
+
+def is_surname_first(heading: str) -> bool:
+    """Whether the heading says that the last word of each name is the given one."""
+    key = heading_key(heading)
+    return key in _SURNAME_FIRST or bool(re.search(r"\bsurname\b.*\bname", key))
+
+
+def target_of(heading: str) -> tuple[Target, Confidence] | None:
+    """What a heading alone says, or None when it is unknown."""
+    key = heading_key(heading)
+    if not key:
+        return None
+    if key in _SURNAME_FIRST or key in _GIVEN_FIRST:
+        return Target.NAME, Confidence.CERTAIN
+    if key in _ALIAS_TARGETS:
+        return _ALIAS_TARGETS[key], Confidence.CERTAIN
+    for words, target in _WORDS:
+        if words.search(key):
+            others = target is not Target.IDENTITY and _NOT_THE_DRIVERS.search(key)
+            return None if others else (target, Confidence.LIKELY)
+    return None
+
+
+def header_score(headings: Iterable[str]) -> int:
+    """How much a row looks like headings: one per different target it names, more for a name and an address."""
+    found = {named[0] for heading in headings if len(heading) < 80 and (named := target_of(heading))}
+    found.discard(Target.IGNORE)
+    names = found & {Target.NAME, Target.GIVEN_NAME, Target.SURNAME}
+    return len(found) + (10 if names and found & _SAYS_REACHED else 0)
+
+
+_IDENTITY = re.compile(r"(?<!\d)(\d{6})[ -]?(\d{4})[ -]?([012])(\d)[ -]?(\d)(?!\d)")
+_MANY = 0.5
+_ENOUGH = 2
+
+
+def is_identity_number(text: str) -> bool:
+    """Whether a value is laid out as a South African identity number: 13 digits that begin with a birth date."""
+    match = _IDENTITY.fullmatch(text.strip())
+    return bool(match and _is_date(match[1]))
+
+
+def without_identity_numbers(text: str) -> str:
+    """The text with every valid identity number in it taken out; other numbers stay."""
+    if len(text) < 13:
+        return text
+    return _IDENTITY.sub(lambda match: "" if _is_valid_identity(match) else match[0], text)
+
+
+def _is_date(digits: str) -> bool:
+    month, day = int(digits[2:4]), int(digits[4:6])
+    return 1 <= month <= 12 and 1 <= day <= 31
+
+
+def _is_valid_identity(match: re.Match[str]) -> bool:
+    """A birth date and Luhn's check digit: both by chance is one in three hundred."""
+    digits = [int(digit) for digit in re.sub(r"\D", "", match[0])]
+    doubled = [digit * 2 - 9 if digit > 4 else digit * 2 for digit in digits[-2::-2]]
+    return _is_date(match[1]) and (sum(doubled) + sum(digits[-1::-2])) % 10 == 0
+
+
+def _is_mostly_identity(values: Sequence[str]) -> bool:
+    filled = [value for value in values if value.strip()]
+    hits = sum(1 for value in filled if is_identity_number(value))
+    return hits >= min(_ENOUGH, len(filled)) and hits > 0 and hits >= _MANY * len(filled)
+
+
+def suggest(headings: Sequence[str], columns: Sequence[Sequence[str]]) -> list[Suggestion]:
+    """A suggestion for every column, from its heading, else from `columns`, the first values of each (spec §10)."""
+    found = [
+        _suggestion(index, heading, columns[index] if index < len(columns) else ())
+        for index, heading in enumerate(headings)
+    ]
+    found = _split_names(found)
+    return _once_each(found, columns)
+
+
+def _suggestion(index: int, heading: str, values: Sequence[str]) -> Suggestion:
+    named = target_of(heading)
+    target, confidence = named or (Target.IGNORE, Confidence.NONE)
+    reason = f"The heading “{heading.strip()}” says so" if named else "Nothing recognised"
+    if target is Target.IDENTITY:
+        reason = "Identity numbers are left out and never stored"
+    elif target is not Target.PHONE and target is not Target.WHATSAPP and _is_mostly_identity(values):
+        target, confidence = Target.IDENTITY, Confidence.CERTAIN
+        reason = "The values are identity numbers: left out and never stored"
+    elif named is None:
+        target, confidence, reason = _from_values(values)
+    if target is Target.OPT_IN:
+        reason = "Consent comes from the basis you state, so this column is left out"
+        target = Target.IGNORE
+    samples = () if target is Target.IDENTITY else _samples(values)
+    return Suggestion(index, heading, target, confidence, reason, is_surname_first(heading), samples)
+
+
+def _samples(values: Sequence[str]) -> tuple[str, ...]:
+    return tuple(without_identity_numbers(value) for value in values if value.strip())[:SAMPLES]
+
+
+def _from_values(values: Sequence[str]) -> tuple[Target, Confidence, str]:
+    filled = [value for value in values if value.strip()]
+    if filled:
+        if sum(1 for value in filled if read_mail(value).address) > _MANY * len(filled):
+            return Target.EMAIL, Confidence.LIKELY, "The values look like mail addresses"
+        if sum(1 for value in filled if read_phone(value).e164) > _MANY * len(filled):
+            return Target.PHONE, Confidence.LIKELY, "The values look like phone numbers"
+    return Target.IGNORE, Confidence.NONE, "Nothing recognised"
+
+
+def _split_names(found: list[Suggestion]) -> list[Suggestion]:
+    """Beside a surname column, a column called “Name” holds first names."""
+    targets = [suggestion.target for suggestion in found]
+    if Target.SURNAME not in targets or Target.GIVEN_NAME in targets:
+        return found
+    return [
+        _changed(s, Target.GIVEN_NAME, s.confidence, f"“{s.heading.strip()}” stands beside a surname column")
+        if s.target is Target.NAME and not s.surname_first
+        else s
+        for s in found
+    ]
+
+
+def _once_each(found: list[Suggestion], columns: Sequence[Sequence[str]]) -> list[Suggestion]:
+    """The best column of each target keeps it: the surer, then the fuller, then the first."""
+    best: dict[Target, Suggestion] = {}
+    rank = {Confidence.CERTAIN: 2, Confidence.LIKELY: 1, Confidence.NONE: 0}
+
+    def merit(suggestion: Suggestion) -> tuple[int, int, int]:
+        values = columns[suggestion.index] if suggestion.index < len(columns) else ()
+        filled = sum(1 for value in values if value.strip())
+        return min(filled, 1), rank[suggestion.confidence], filled
+
+    for suggestion in found:
+        held = best.get(suggestion.target)
+        if held is None or merit(suggestion) > merit(held):
+            best[suggestion.target] = suggestion
+    many = {Target.IGNORE, Target.IDENTITY}
+    return [
+        s
+        if s.target in many or best[s.target] is s
+        else _changed(
+            s,
+            Target.IGNORE,
+            Confidence.NONE,
+            f"“{best[s.target].heading.strip() or 'Another column'}” already gives this",
+        )
+        for s in found
+    ]
+
+
+def _changed(suggestion: Suggestion, target: Target, confidence: Confidence, reason: str) -> Suggestion:
+    return Suggestion(
+        suggestion.index,
+        suggestion.heading,
+        target,
+        confidence,
+        reason,
+        suggestion.surname_first,
+        suggestion.samples,
+    )
+
+
+def as_map(
+    suggestions: Sequence[Suggestion], status_values: Mapping[str, str | None] | None = None
+) -> ColumnMap:
+    """The suggestions taken as they are."""
+    surname_first = any(s.surname_first and s.target is Target.NAME for s in suggestions)
+    return ColumnMap(tuple(s.target for s in suggestions), surname_first, status_values or {})
+
+
+def check(columns: ColumnMap) -> None:
+    """Refuse a map that cannot give a name and a way to reach the driver, or that uses a target twice (spec §10)."""
+    for target in columns.fields - {Target.IDENTITY}:
+        if columns.targets.count(target) > 1:
+            raise Refused(
+                "column_twice", f"Two columns are read as {LABELS[target].lower()}. Choose one.", field=target
+            )
+    if not columns.fields & {Target.NAME, Target.GIVEN_NAME, Target.SURNAME}:
+        raise Refused("no_name_column", "No column is read as the name. Choose one.", field=Target.NAME)
+    if not columns.fields & _SAYS_REACHED:
+        raise Refused(
+            "no_address_column",
+            "No column is read as a phone number or a mail address. Choose one.",
+            field="phone",
+        )
+
+
+_STATUS_WORDS: dict[str, str] = {
+    "not_contacted": "not contacted|not yet contacted|new|uncontacted|pending|to contact|to call|lead",
+    "contacted": "contacted|called|reached|welcomed|messaged",
+    "invited": "invited|invitation sent|invite sent",
+    "onboarding_started": "onboarding started|started|in progress|onboarding|onboarding in progress|busy",
+    "onboarding_completed": "onboarding completed|onboarding complete|completed|complete|onboarded|done|ready",
+    "active": "active|driving|live",
+    "inactive": "inactive|not active|dormant|stopped",
+    "opted_out": "opted out|opt out|unsubscribed|declined|not interested|stop|do not contact",
+}
+_STATUS_OF = {word: status for status, words in _STATUS_WORDS.items() for word in words.split("|")}
+
+
+def status_of(value: str) -> str | None:
+    """The seed's status a word of a list means, or None when only a person can say."""
+    return _STATUS_OF.get(heading_key(value))
+
+
+def drop_identity(sheet: "Sheet", keep: Iterable[int] = ()) -> "Sheet":
+    """The sheet without identity numbers, in their own columns or anywhere else (spec §4, §10).
+
+    Columns recognised by heading or by content read as empty from here on, and numbers written into other
+    cells are taken out; `keep` names columns that somebody has mapped on purpose.
+    """
+    kept = frozenset(keep)
+    suggestions = suggest(sheet.headings, sheet.sample_columns())
+    dropped = {s.index for s in suggestions if s.target is Target.IDENTITY} - kept
+    numbers = {s.index for s in suggestions if s.target in {Target.PHONE, Target.WHATSAPP}}
+    return sheet.without(dropped, scrub=without_identity_numbers, spare=kept | numbers)
