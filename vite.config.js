@@ -15,9 +15,16 @@ function publish() {
     buildStart() {
       this.addWatchFile(join(import.meta.dirname, source, "icons.svg"));
       const drawings = readFileSync(join(source, "icons.svg"), "utf8");
-      const text = drawings.replace(/<!--.*?-->/gs, "").replace(/>\s+</g, "><").trim();
+      const text = drawings
+        .replace(/<!--.*?-->/gs, "")
+        .replace(/>\s+</g, "><")
+        .trim();
       this.emitFile({ type: "asset", name: "i.svg", source: text });
-      this.emitFile({ type: "asset", name: "icon.svg", source: readFileSync(join(source, "icon.svg"), "utf8") });
+      this.emitFile({
+        type: "asset",
+        name: "icon.svg",
+        source: readFileSync(join(source, "icon.svg"), "utf8"),
+      });
     },
     writeBundle(_options, bundle) {
       const manifest = {};

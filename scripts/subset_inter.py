@@ -19,7 +19,41 @@ from fontTools.varLib import instancer
 
 TARGET = Path(__file__).resolve().parent.parent / "drivercrm/ui/assets/fonts/inter.woff2"
 LETTERS = {*range(0x20, 0x7F), *range(0xA0, 0x100)}
-BEYOND_LATIN_1 = "ıŒœŠšŽžŸḒḓḼḽṄṅṊṋṰṱŊŋ–—‘’‚“”„•…′″‹›€™←↑→↓↵−≈≠≤≥⁄✓⌘\u2009\u202f"
+MORE_LETTERS = "ıŒœŠšŽžŸḒḓḼḽṄṅṊṋṰṱŊŋ"
+# dashes, quotes, bullet, ellipsis, primes, euro, trademark, arrows, minus, comparisons, tick, spaces
+SIGNS = {
+    0x2013,
+    0x2014,
+    0x2018,
+    0x2019,
+    0x201A,
+    0x201C,
+    0x201D,
+    0x201E,
+    0x2022,
+    0x2026,
+    0x2032,
+    0x2033,
+    0x2039,
+    0x203A,
+    0x20AC,
+    0x2122,
+    0x2190,
+    0x2191,
+    0x2192,
+    0x2193,
+    0x21B5,
+    0x2212,
+    0x2248,
+    0x2260,
+    0x2264,
+    0x2265,
+    0x2044,
+    0x2713,
+    0x2318,
+    0x2009,
+    0x202F,
+}
 FEATURES = ["kern", "tnum", "ccmp", "mark", "mkmk", "locl", "calt", "case", "rvrn", "rclt"]
 
 
@@ -33,7 +67,7 @@ def make(source: Path) -> int:
     options.hinting = False
     options.notdef_outline = True
     subsetter = subset.Subsetter(options)
-    subsetter.populate(unicodes=LETTERS | {ord(letter) for letter in BEYOND_LATIN_1})
+    subsetter.populate(unicodes=LETTERS | {ord(letter) for letter in MORE_LETTERS} | SIGNS)
     subsetter.subset(font)
     font.flavor = None
     plain = BytesIO()

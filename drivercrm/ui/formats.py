@@ -8,7 +8,7 @@ import phonenumbers
 
 from drivercrm.core import clock
 
-DASH = "–"
+DASH = "\u2013"
 MINUS = "\u2212"
 SPACE = "\u00a0"
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -19,7 +19,7 @@ Number = int | float | Decimal
 
 
 def number(value: Number | str | None, places: int = 0) -> str:
-    """A count or measure with a fixed space between thousands: `2 316`; `–` for nothing."""
+    """A count or measure with a fixed space between thousands: `2 316`; a dash for nothing."""
     if value is None or value == "":
         return DASH
     try:

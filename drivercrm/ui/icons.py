@@ -19,7 +19,7 @@ SOURCE = Path(__file__).resolve().parent / "assets" / "icons.svg"
 
 @cache
 def drawn() -> frozenset[str]:
-    """The ids of every drawing: `i-` icons, `s-` statuses, `p-` priorities, `l-` line drawings, `c-` marks."""
+    """The ids of all drawings: `i-` icons, `s-` statuses, `p-` priorities, `l-` line drawings, `c-` marks."""
     return frozenset(re.findall(r'<symbol id="([\w-]+)"', SOURCE.read_text(encoding="utf-8")))
 
 
@@ -34,7 +34,8 @@ def _svg(sprite: str, drawing: str, size: int, extra: str) -> SafeString:
     if drawing not in drawn():
         raise KeyError(f"No drawing “{drawing}” in {SOURCE.name}")
     return SafeString(
-        f'<svg{extra} width="{size}" height="{size}" aria-hidden="true"><use href="{sprite}#{drawing}"/></svg>'
+        f'<svg{extra} width="{size}" height="{size}" aria-hidden="true">'
+        f'<use href="{sprite}#{drawing}"/></svg>'
     )
 
 

@@ -23,7 +23,7 @@ def status_pill(status: str, variant: str = "") -> SafeString:
 
 
 def channel(kind: str, consent: str = "granted", preferred: bool = False) -> SafeString:
-    """A channel's icon marked with its consent: granted, never_asked, asked, withdrawn, or none (no address)."""
+    """A channel's icon and its consent: granted, never_asked, asked, withdrawn, or none (no address)."""
     state, said = words.CONSENT[consent]
     text = f"{words.CHANNELS[kind]}: {said}" + (", preferred" if preferred else "")
     if state == "none":
@@ -79,14 +79,14 @@ def ring(share: Number, size: int = 16, classes: str = "") -> SafeString:
     left = RING * min(1.0, max(0.0, float(share)))
     extra = f" {escape(classes)}" if classes else ""
     return SafeString(
-        f'<svg class="ring{extra}" width="{size}" height="{size}" viewBox="0 0 16 16" fill="none" stroke-width="2"'
-        ' aria-hidden="true"><circle cx="8" cy="8" r="6" stroke="var(--color-line-strong)"/>'
+        f'<svg class="ring{extra}" width="{size}" height="{size}" viewBox="0 0 16 16" fill="none"'
+        ' stroke-width="2" aria-hidden="true"><circle cx="8" cy="8" r="6" stroke="var(--color-line-strong)"/>'
         f'<circle cx="8" cy="8" r="6" stroke="currentColor" stroke-dasharray="{left:.1f} {RING:.1f}"/></svg>'
     )
 
 
 def priority(level: str, variant: str = "") -> SafeString:
-    """A ticket's priority as bars and word; variant `mark` leaves the word to screen readers and the title."""
+    """A ticket's priority as bars and word; variant `mark` leaves the word to screen readers."""
     name = words.PRIORITIES[level]
     drawing = icons.draw(f"p-{level}", 14)
     if variant == "mark":

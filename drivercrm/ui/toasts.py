@@ -63,7 +63,8 @@ def _one(request: HttpRequest, message: Message) -> SafeString:
     stays = look == "danger"
     return format_html(
         '<div class="toast {}{}" role="{}"{}>{}<span class="t">{}</span>{}'
-        '<button type="button" class="btn ghost sm icon needs-script" data-dismiss aria-label="Dismiss">{}</button></div>',
+        '<button type="button" class="btn ghost sm icon needs-script" data-dismiss aria-label="Dismiss">'
+        "{}</button></div>",
         look,
         " still" if stays else "",
         "alert" if stays else "status",

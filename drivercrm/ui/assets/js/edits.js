@@ -1,0 +1,28 @@
+// Editing in place: when a swap replaces what had the focus, the focus goes to the new field ([autofocus]), or back
+// to what opened the edit ([data-edit] in the part that came). Escape presses the [data-cancel] of an open edit.
+let left = null;
+
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const { target } = event.detail;
+  left = target?.contains(document.activeElement) ? target.id : null;
+});
+
+document.addEventListener("htmx:afterSettle", () => {
+  const part = left && document.getElementById(left);
+  left = null;
+  if (!part || document.activeElement !== document.body) return;
+  const next = part.querySelector("[autofocus]") || part.querySelector("[data-edit]");
+  if (next) next.focus();
+  else {
+    part.tabIndex = -1;
+    part.focus();
+  }
+});
+
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape" || event.defaultPrevented) return;
+  const cancel = event.target.closest?.("[data-editing]")?.querySelector("[data-cancel]");
+  if (!cancel) return;
+  event.preventDefault();
+  cancel.click();
+});
