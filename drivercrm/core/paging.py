@@ -18,6 +18,10 @@ T = TypeVar("T")
 Read = Callable[[Any, str], Any]
 
 
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
 @dataclass(frozen=True)
 class Order:
     """A column and a direction; `id` decides between equals. Empty values come last either way.
@@ -28,7 +32,7 @@ class Order:
     field: str
     descending: bool = False
     nullable: bool = False
-    parse: Callable[[Any], Any] = staticmethod(lambda value: value)
+    parse: Callable[[Any], Any] = _as_it_is
 
 
 @dataclass(frozen=True)
