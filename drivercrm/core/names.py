@@ -10,8 +10,27 @@ _INVISIBLE = re.compile("[\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff\u0
 _LIST_NUMBER = re.compile(r"(?:no\.?\s*)?[\W\d_]*\d[^\w'’‘]*|[-•*·–—]+\s+", re.IGNORECASE)
 _ONLY_NUMBER = re.compile(r"[\W\d_]+")
 _WORD_PARTS = re.compile(r"([-'’‘`.])")
-_PARTICLES = frozenset("van der den de du von la le da dos ten ter 't bin binti ka".split())
-_TITLES = frozenset("mr mrs ms miss dr prof rev pastor adv sir".split())
+_PARTICLES = frozenset(
+    {
+        "van",
+        "der",
+        "den",
+        "de",
+        "du",
+        "von",
+        "la",
+        "le",
+        "da",
+        "dos",
+        "ten",
+        "ter",
+        "'t",
+        "bin",
+        "binti",
+        "ka",
+    }
+)
+_TITLES = frozenset({"mr", "mrs", "ms", "miss", "dr", "prof", "rev", "pastor", "adv", "sir"})
 _NUMERALS = frozenset({"ii", "iii"})
 _SHORT_WORDS = frozenset({"mr", "mrs", "ms", "dr", "jr", "sr", "st", "ng"})
 _VOWELS = frozenset("aeiouyàáâäãåèéêëìíîïòóôöõùúûüý")
@@ -28,11 +47,16 @@ class Name:
     notes: tuple[str, ...] = ()
 
 
+_EMPTY = Name("", "")
+
+
 def tidy_name(text: str, *, surname_first: bool = False) -> Name:
     """Strip list numbers, fold spaces, and give shouted or whispered names title case; word order is kept.
 
     The given name is the last word under a heading like “Surname & Name”, else the first (spec §10).
     """
+    if not text:
+        return _EMPTY
     folded = _fold(text)
     bare = _without_list_number(folded)
     notes = (LIST_NUMBER,) if bare != folded and bare else ()

@@ -4,12 +4,25 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cache
 
 import phonenumbers
 
 SOUTH_AFRICA = 27
 NATIONAL_DIGITS = 9
 _LONGEST_CELL = 200
+_KINDS = (
+    "fixed_line",
+    "mobile",
+    "toll_free",
+    "premium_rate",
+    "shared_cost",
+    "voip",
+    "personal_number",
+    "pager",
+    "uan",
+    "voicemail",
+)
 
 LETTER_O = "Letter O read as zero"
 LOST_ZERO = "Leading zero restored"
@@ -69,6 +82,14 @@ def is_mobile(e164: str) -> bool:
         phonenumbers.PhoneNumberType.MOBILE,
         phonenumbers.PhoneNumberType.FIXED_LINE_OR_MOBILE,
     }
+
+
+@cache
+def _assigned() -> re.Pattern[str]:
+    """Every range of South African numbers in use, as one pattern: asking the library range by range is slow."""
+    region = phonenumbers.PhoneMetadata.metadata_for_region("ZA")
+    ranges = (getattr(region, kind) for kind in _KINDS) if region else ()
+    return re.compile("|".join(d.national_number_pattern for d in ranges if d and d.national_number_pattern))
 
 
 def _as_text(value: object) -> str:
@@ -140,8 +161,7 @@ def _from_digits(digits: str, *, plus: bool, notes: tuple[str, ...]) -> PhoneRea
 def _south_african(national: str, digits: str, notes: tuple[str, ...]) -> PhoneReading:
     if len(national) != NATIONAL_DIGITS or national.startswith("0"):
         return _wrong_length(digits)
-    number = phonenumbers.PhoneNumber(country_code=SOUTH_AFRICA, national_number=int(national))
-    if phonenumbers.number_type(number) == phonenumbers.PhoneNumberType.UNKNOWN:
+    if not _assigned().fullmatch(national):
         notes = (*notes, UNASSIGNED)
     return PhoneReading(e164=f"+{SOUTH_AFRICA}{national}", notes=notes)
 

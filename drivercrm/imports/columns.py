@@ -106,7 +106,7 @@ _ALIASES: dict[Target, str] = {
     "|telephone number|tel|tel no|tel number|mobile|mobile no|mobile nr|mobile number|mobile phone|cell"
     "|cell no|cell nr|cell number|cell phone|cellphone|cellphone no|cellphone number|cell phone number"
     "|contact|contact no|contact nr|contact number|contact numbers|contact details|driver phone|driver cell"
-    "|number|msisdn|selfoon|selfoon nommer|inombolo",
+    "|msisdn|selfoon|selfoon nommer|inombolo",
     Target.WHATSAPP: "whatsapp|whats app|whatsapp no|whatsapp number|whats app number|wa number|wa",
     Target.EMAIL: "email|e mail|mail|email address|e mail address|email id|mail address|emailaddress|epos"
     "|driver email",

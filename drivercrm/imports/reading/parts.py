@@ -1,0 +1,240 @@
+"""One pass of expat over the XML parts of a workbook: sizes, merged cells, hidden columns and links.
+
+No part may have a document type, so there are no entities to expand and nothing outside is fetched.
+"""
+
+import posixpath
+import re
+from collections import defaultdict
+from typing import NamedTuple
+from xml.parsers import expat
+
+from drivercrm.imports.reading.sheet import (
+    HEADER_WITHIN,
+    MAX_COLUMNS,
+    MAX_ROWS,
+    UnreadableFile,
+    too_many_columns,
+    too_many_rows,
+)
+
+MAX_CELLS = 20_000_000  # places calamine reserves, filled or not
+MAX_MERGES = 1000
+_LONGEST_FORMULA = 10_000
+_HYPERLINK = re.compile(
+    r'\s*HYPERLINK\(\s*"((?:[^"]|"")*)"\s*(?:[,;]\s*"((?:[^"]|"")*)"\s*)?\)\s*', re.IGNORECASE
+)
+_REFERENCE = re.compile(r"([A-Za-z]{1,3})(\d{1,7})(?::([A-Za-z]{1,3})(\d{1,7}))?")
+_DIGITS = "0123456789"
+
+
+class Merge(NamedTuple):
+    """Merged cells: rows counted from 1 as shown, columns from 0."""
+
+    top: int
+    left: int
+    bottom: int
+    right: int
+
+
+class WorksheetScan:
+    """What is known of one worksheet before its values are read."""
+
+    def __init__(self) -> None:
+        self.last_row = 0
+        self.last_column = 0
+        self.merges: list[Merge] = []
+        self.hidden: frozenset[int] = frozenset()
+        self.links: dict[int, dict[int, str]] = defaultdict(dict)
+        self.unread_formulas = 0
+
+
+class Scan:
+    """The worksheets of a workbook by name; one that cannot be found by name has nothing special about it."""
+
+    def __init__(
+        self, sheets: dict[str, str], relations: dict[str, str], parts: dict[str, WorksheetScan]
+    ) -> None:
+        self._sheets, self._relations, self._parts = sheets, relations, parts
+
+    def worksheet(self, name: str) -> WorksheetScan:
+        """The scan of a worksheet by the name on its tab."""
+        target = self._relations.get(self._sheets.get(name, ""), "")
+        path = target.lstrip("/") if target.startswith("/") else posixpath.join("xl", target)
+        scan = self._parts.get(posixpath.normpath(path).lower())
+        return scan or self._parts.get(posixpath.normpath(target).lower()) or WorksheetScan()
+
+
+class Scanner:
+    """Makes an expat parser for every part of one workbook and keeps what they find."""
+
+    def __init__(self) -> None:
+        self._sheets: dict[str, str] = {}
+        self._relations: dict[str, str] = {}
+        self._parts: dict[str, WorksheetScan] = {}
+
+    def parser_for(self, path: str) -> expat.XMLParserType:
+        """A parser that refuses document types and reads the part by its root element."""
+        parser = expat.ParserCreate()
+        parser.buffer_text = True
+        parser.StartDoctypeDeclHandler = _refuse_doctype
+
+        def root(tag: str, attributes: dict[str, str]) -> None:
+            prefix, _, local = tag.rpartition(":")
+            if local == "worksheet":
+                scan = self._parts[path.replace("\\", "/").lstrip("/").lower()] = WorksheetScan()
+                _WorksheetHandler(parser, f"{prefix}:" if prefix else "", scan)
+            elif local == "workbook":
+                parser.StartElementHandler = self._workbook_element
+            elif local == "Relationships" and path.lower().endswith("workbook.xml.rels"):
+                parser.StartElementHandler = self._relation_element
+            else:
+                parser.StartElementHandler = None
+
+        parser.StartElementHandler = root
+        return parser
+
+    def result(self) -> Scan:
+        """What was found; refuses more places than can be read at once."""
+        if sum(part.last_row * part.last_column for part in self._parts.values()) > MAX_CELLS:
+            raise UnreadableFile(
+                "too_many_cells",
+                "The sheet is too large: a value stands far from the list, or there are too many columns."
+                " Copy the list into a new sheet.",
+            )
+        return Scan(self._sheets, self._relations, self._parts)
+
+    def _workbook_element(self, tag: str, attributes: dict[str, str]) -> None:
+        if tag.rpartition(":")[2] == "sheet" and "name" in attributes:
+            relation = next((v for k, v in attributes.items() if k.rpartition(":")[2] == "id"), "")
+            self._sheets[attributes["name"]] = relation
+
+    def _relation_element(self, tag: str, attributes: dict[str, str]) -> None:
+        self._relations[attributes.get("Id", "")] = attributes.get("Target", "")
+
+
+def _refuse_doctype(*_: object) -> None:
+    raise UnreadableFile("hostile_xml", "The workbook contains XML that no spreadsheet program writes.")
+
+
+class _WorksheetHandler:
+    """Follows the cells of one worksheet. Only cells with a value count: formatting reaches further."""
+
+    def __init__(self, parser: expat.XMLParserType, prefix: str, scan: WorksheetScan) -> None:
+        self._parser, self._scan, self._prefix = parser, scan, prefix
+        self._columns: dict[str, int] = {}
+        self._hidden: set[int] = set()
+        self._row, self._row_text, self._column = 0, "", 0
+        self._formula: list[str] = []
+        self._value: list[str] = []
+        parser.StartElementHandler = self._start_handler()
+
+    def _start_handler(self):  # type: ignore[no-untyped-def]
+        prefix, scan, columns = self._prefix, self._scan, self._columns
+        cell, value, inline, row = prefix + "c", prefix + "v", prefix + "is", prefix + "row"
+        formula, merged, column = prefix + "f", prefix + "mergeCell", prefix + "col"
+
+        # The hot loop: a million elements in a large list.
+        def start(tag: str, attributes: dict[str, str]) -> None:  # noqa: PLR0912
+            if tag == cell:
+                reference = attributes.get("r")
+                if reference is None:
+                    self._column += 1
+                    return
+                letters = reference.rstrip(_DIGITS)
+                if reference[len(letters) :] != self._row_text:
+                    self._move_to_row(reference[len(letters) :])
+                number = columns.get(letters)
+                self._column = number if number is not None else self._learn(letters)
+            elif tag in (value, inline):
+                if self._column > scan.last_column:
+                    scan.last_column = self._column
+                    if self._column > MAX_COLUMNS:
+                        raise too_many_columns()
+                if self._row > scan.last_row:
+                    scan.last_row = self._row
+                    if self._row > MAX_ROWS:
+                        raise too_many_rows()
+            elif tag == row:
+                self._column = 0
+                number_text = attributes.get("r")
+                if number_text is None:
+                    self._row += 1
+                    self._row_text = str(self._row)
+                else:
+                    self._move_to_row(number_text)
+            elif tag == formula:
+                self._begin_formula()
+            elif tag == merged:
+                self._merge(attributes.get("ref", ""))
+            elif tag == column and attributes.get("hidden") in {"1", "true"}:
+                self._hide(attributes)
+
+        return start
+
+    def _move_to_row(self, text: str) -> None:
+        if not text.isdigit() or len(text) > 7:
+            raise UnreadableFile("broken_workbook", "The workbook has a cell without a place.")
+        self._row_text, self._row = text, int(text)
+
+    def _learn(self, letters: str) -> int:
+        number = self._columns[letters] = _column_number(letters)
+        return number
+
+    def _merge(self, reference: str) -> None:
+        match = _REFERENCE.fullmatch(reference)
+        if not match or not match[3] or len(self._scan.merges) >= MAX_MERGES:
+            return
+        top, bottom = int(match[2]), int(match[4])
+        if top <= HEADER_WITHIN:
+            left, right = _column_number(match[1]) - 1, _column_number(match[3]) - 1
+            self._scan.merges.append(Merge(top, left, bottom, right))
+
+    def _hide(self, attributes: dict[str, str]) -> None:
+        first, last = attributes.get("min", ""), attributes.get("max", "")
+        if first.isdigit() and last.isdigit() and len(first) < 6 and len(last) < 6:
+            self._hidden.update(range(int(first) - 1, min(int(last), MAX_COLUMNS)))
+            self._scan.hidden = frozenset(self._hidden)
+
+    def _begin_formula(self) -> None:
+        """A formula's own text matters only where no program has stored its result."""
+        self._formula, self._value = [], []
+        # A result may be missing, and then a link still has a place.
+        self._scan.last_column = max(self._scan.last_column, min(self._column, MAX_COLUMNS))
+        self._parser.CharacterDataHandler = self._collect_formula
+        self._parser.EndElementHandler = self._end
+
+    def _collect_formula(self, text: str) -> None:
+        if len(self._formula) < 100 and len(text) < _LONGEST_FORMULA:
+            self._formula.append(text)
+
+    def _collect_value(self, text: str) -> None:
+        if len(self._value) < 100 and len(text) < _LONGEST_FORMULA:
+            self._value.append(text)
+
+    def _end(self, tag: str) -> None:
+        local = tag[len(self._prefix) :]
+        if local == "f":
+            self._parser.CharacterDataHandler = self._collect_value
+        elif local == "c":
+            self._parser.CharacterDataHandler = None
+            self._parser.EndElementHandler = None
+            if "".join(self._value).strip() in {"", "0"}:
+                self._keep_link("".join(self._formula))
+
+    def _keep_link(self, formula: str) -> None:
+        if match := _HYPERLINK.fullmatch(formula):
+            shown = match[2] if match[2] is not None else match[1]
+            self._scan.links[self._row][self._column - 1] = shown.replace('""', '"').strip()
+        elif not "".join(self._value).strip():
+            self._scan.unread_formulas += 1
+
+
+def _column_number(letters: str) -> int:
+    """A = 1, Z = 26, AA = 27."""
+    if not 0 < len(letters) < 4 or not letters.isascii() or not letters.isalpha():
+        raise UnreadableFile("broken_workbook", "The workbook has a cell without a place.")
+    number = 0
+    for letter in letters.upper():
+        number = number * 26 + ord(letter) - 64
+    return number
