@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection
 from django.db.models import F
 
 from drivercrm.core import clock
@@ -23,6 +23,24 @@ PERSONAL = re.compile(r"'[^']*'|\"[^\"]*\"|“[^”]*”|\S+@\S+|\+?\d(?:[\s-]?\
 wake = threading.Event()
 
 
+# A job is due when its moment has come, or when the lease of its last worker ran out. Of the jobs that share an
+# order key only the first is; one that failed keeps its place in front. Written in SQL because Django takes ten
+# times as long to compile it as either database to answer it.
+DUE = """
+SELECT id FROM jobs
+WHERE due_at <= %s AND (order_key IS NULL OR NOT EXISTS (
+    SELECT 1 FROM jobs AS other
+    WHERE other.order_key = jobs.order_key AND other.id <> jobs.id AND (
+        other.state = 'running'
+        OR other.state = 'waiting' AND other.id < jobs.id AND (other.due_at <= %s OR other.attempts > 0))))
+"""
+CLAIM = """
+UPDATE jobs
+SET state = 'running', due_at = %s, attempts = attempts + 1, fence = fence + 1, unique_key = NULL
+WHERE id = ({due}) RETURNING *
+"""
+
+
 class WorkerLost(Exception):
     """The last worker of a job was killed, or lost its lease, on the last attempt."""
 
@@ -30,24 +48,20 @@ class WorkerLost(Exception):
 def claim(queues: Sequence[str] | None, lease: timedelta) -> Job | None:
     """Takes the next due job for the length of a lease and counts the attempt; None when nothing is free."""
     now = clock.now()
-    due = Job.objects.due(now)
+    params: list[object] = [now, now]
+    due = DUE
     if queues is not None:
-        due = due.filter(queue__in=queues)
-    if not due.exists():  # idle workers never take SQLite's write lock
+        due += f" AND queue IN ({', '.join(['%s'] * len(queues))})"
+        params += queues
+    due += " ORDER BY due_at, id LIMIT 1"
+    if not list(Job.objects.raw(due, params)):  # idle workers never take SQLite's write lock
         return None
+    if connection.features.has_select_for_update_skip_locked:
+        due += " FOR UPDATE SKIP LOCKED"
     try:
-        with transaction.atomic():
-            job = due.select_for_update(skip_locked=True).order_by("due_at", "id").first()
-            if job is None:
-                return None
-            seen, job.fence = job.fence, job.fence + 1
-            job.state, job.attempts, job.due_at = JobState.RUNNING, job.attempts + 1, clock.now() + lease
-            taken = Job.objects.filter(pk=job.pk, fence=seen).update(
-                state=job.state, attempts=job.attempts, due_at=job.due_at, fence=job.fence, unique_key=None
-            )
+        return next(iter(list(Job.objects.raw(CLAIM.format(due=due), [now + lease, *params]))), None)
     except IntegrityError:  # another worker took a job with the same order key in the same moment
         return None
-    return job if taken else None
 
 
 def renew(job: Job, lease: timedelta) -> bool:
@@ -57,7 +71,11 @@ def renew(job: Job, lease: timedelta) -> bool:
 
 def finish(job: Job) -> bool:
     """Deletes a done job; False when the claim was lost, and another worker answers for the job."""
-    return Job.objects.held(job).delete()[0] == 1
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "DELETE FROM jobs WHERE id = %s AND fence = %s AND state = 'running'", [job.pk, job.fence]
+        )
+        return cursor.rowcount == 1
 
 
 def give_back(job: Job, after: timedelta) -> bool:

@@ -1,27 +1,12 @@
 """The embedded engine's lease table, and the last tick of every line of the schedule."""
 
-from datetime import datetime
-
 from django.db import models
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Q
 
 from drivercrm.jobs.enums import JobState
 
 
 class JobQuerySet(models.QuerySet["Job"]):
-    def due(self, now: datetime) -> "JobQuerySet":
-        """What a worker may take: its moment has come, or the lease of its last worker ran out.
-
-        Of the jobs that share an order key only the first; one that failed keeps its place in front.
-        """
-        in_front = Job.objects.filter(order_key=OuterRef("order_key")).exclude(pk=OuterRef("pk"))
-        in_front = in_front.filter(
-            Q(state=JobState.RUNNING)
-            | Q(state=JobState.WAITING, id__lt=OuterRef("id"), due_at__lte=now)
-            | Q(state=JobState.WAITING, id__lt=OuterRef("id"), attempts__gt=0)
-        )
-        return self.filter(due_at__lte=now).filter(Q(order_key=None) | ~Exists(in_front))
-
     def held(self, job: "Job") -> "JobQuerySet":
         """The row, as long as nobody has claimed it since this claim."""
         return self.filter(pk=job.pk, fence=job.fence, state=JobState.RUNNING)

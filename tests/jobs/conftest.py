@@ -50,7 +50,6 @@ def start(
         environment = os.environ | {
             "DATABASE_URL": database_url(),
             "DRIVERCRM_JOBS": engine,
-            "DRIVERCRM_SECRET_KEY": "k" * 40,
             "PROBE_FILE": str(file),
         }
         command = [sys.executable, "-m", "tests.jobs.probe_worker", json.dumps(options)]

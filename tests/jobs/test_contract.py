@@ -105,17 +105,16 @@ def test_job_longer_than_its_lease_runs_once(start: Start, file: Path) -> None:
     start(lease=0.9)
     start(lease=0.9)
 
-    jobs.enqueue("probe.work", args(file, "a", seconds=2.5))
+    jobs.enqueue("probe.work", args(file, "a", seconds=2))
 
     until(lambda: ended(file))
     until(idle)
-    time.sleep(1)
     assert began(file) == ["a"]
 
 
 def test_frozen_worker_cannot_settle_a_job_that_another_did(start: Start, file: Path) -> None:
     first = start(threads=1)
-    jobs.enqueue("probe.work", args(file, "a", seconds=1.0))
+    jobs.enqueue("probe.work", args(file, "a", seconds=0.5))
     until(lambda: began(file) == ["a"])
 
     first.send_signal(signal.SIGSTOP)
@@ -126,7 +125,6 @@ def test_frozen_worker_cannot_settle_a_job_that_another_did(start: Start, file: 
 
     until(idle)
     until(lambda: len(ended(file)) == 2)
-    time.sleep(LEASE)
     assert [trace.pid for trace in probes.traces(file) if trace.what == "began"] == [first.pid, second.pid]
     assert queries.dead_letters() == []
 
@@ -237,12 +235,12 @@ def test_unique_key_holds_between_two_callers_at_once(file: Path) -> None:
 
 
 def test_unique_job_waits_for_the_caller_that_asked_last(start: Start, file: Path) -> None:
-    jobs.enqueue("probe.work", args(file, "a"), unique_key="k", run_at=clock.now() + timedelta(seconds=1.5))
+    jobs.enqueue("probe.work", args(file, "a"), unique_key="k", run_at=clock.now() + timedelta(seconds=1))
     start()
 
     with transaction.atomic():
         jobs.enqueue("probe.work", args(file, "b"), unique_key="k")
-        time.sleep(2.2)
+        time.sleep(1.5)
         before_commit = began(file)
 
     until(idle)
@@ -418,13 +416,13 @@ def test_two_workers_enqueue_the_schedule_once(start: Start, file: Path) -> None
     until(lambda: began(file))
     began_at = probes.traces(file)[0].at
 
-    time.sleep(3.2)
+    time.sleep(2.2)
 
     ticks = [trace.at for trace in probes.traces(file)]
     # one a second: none may come twice, and the clock threads look twice a second
-    assert len(ticks) in {3, 4, 5}
+    assert len(ticks) in {2, 3, 4}
     assert all(later - earlier > 0.2 for earlier, later in pairwise(ticks))
-    assert ticks[-1] - began_at < 4
+    assert ticks[-1] - began_at < 3
 
 
 @pytest.mark.postgres
