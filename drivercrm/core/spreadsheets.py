@@ -17,8 +17,6 @@ import xlsxwriter
 
 from drivercrm.core.errors import Refused
 
-Value = str | int | float | Decimal | bool | dt.datetime | dt.date | None | object
-
 MAX_XLSX_ROWS = 1_048_575  # under the row of headings; Excel's own limit
 MAX_XLSX_TEXT = 32_767
 _CSV_CHUNK = 64 * 1024
@@ -29,7 +27,7 @@ _WIDEST = 45
 _EXACT = 10**15  # beyond this, and for NaN, a spreadsheet's number is not the number
 
 
-def csv_chunks(headings: Sequence[str], rows: Iterable[Sequence[Value]]) -> Iterator[bytes]:
+def csv_chunks(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[bytes]:
     """A CSV in UTF-8 with its mark, in pieces of some 64 kB; numbers stay numbers, moments are ISO 8601."""
     buffer = io.StringIO(newline="")
     writer = csv.writer(buffer, lineterminator="\r\n")
@@ -45,7 +43,7 @@ def csv_chunks(headings: Sequence[str], rows: Iterable[Sequence[Value]]) -> Iter
 
 
 def write_xlsx(
-    file: BinaryIO, headings: Sequence[str], rows: Iterable[Sequence[Value]], *, sheet: str = "List"
+    file: BinaryIO, headings: Sequence[str], rows: Iterable[Sequence[object]], *, sheet: str = "List"
 ) -> int:
     """Write one sheet into an open file, keeping one row in memory, and say how many rows it has.
 
@@ -83,13 +81,13 @@ def write_xlsx(
 
 
 def _write(  # type: ignore[no-untyped-def]
-    page, row: int, column: int, value: Value, day, moment
+    page, row: int, column: int, value: object, day, moment
 ) -> None:
     if value is None or value == "":
         return
     if isinstance(value, bool):
         page.write_boolean(row, column, value)
-    elif isinstance(value, int | float | Decimal) and abs(value) < _EXACT:
+    elif isinstance(value, int | float | Decimal) and -_EXACT < value < _EXACT:
         page.write_number(row, column, value)
     elif isinstance(value, dt.datetime):
         page.write_datetime(row, column, value, moment)
@@ -105,7 +103,7 @@ def _xlsx_text(text: str) -> str:
     return guarded[:MAX_XLSX_TEXT]
 
 
-def _csv_cell(value: Value) -> Value:
+def _csv_cell(value: object) -> object:
     if value is None or isinstance(value, bool):
         return "" if value is None else str(value).upper()
     if isinstance(value, int | float | Decimal):

@@ -63,7 +63,7 @@ def read_workbook(file: BinaryIO, wanted: str | None) -> Sheet:
         raise UnreadableFile("file_too_large", "The workbook is too large to open.") from error
     except BaseException as error:
         # calamine's own errors have no common base with zip and XML ones, and a Rust panic is no Exception.
-        if isinstance(error, (KeyboardInterrupt, SystemExit, GeneratorExit)):
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
             raise
         raise UnreadableFile("broken_workbook", _BROKEN) from error
 
