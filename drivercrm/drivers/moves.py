@@ -29,7 +29,7 @@ class Move:
     """One line of the workflow: what happens (`trigger`), to whom (`sources`), and where it leads.
 
     way: *at least* writes the missing stages in order, never down; *to* writes one change;
-    *back* reverses the change that led here; *before* returns to the status before the opt-out;
+    *back* reverses what messages alone had led to; *before* returns to the status before the opt-out;
     *choice* goes where the person says.
     """
 
@@ -53,7 +53,7 @@ MOVES: tuple[Move, ...] = (
         T.CALL_REACHED, below(S.CONTACTED), "at least", S.CONTACTED, "a call is answered or reaches voicemail"
     ),
     Move(T.INVITATION_ACCEPTED, below(S.INVITED), "at least", S.INVITED, "the invitation is accepted"),
-    Move(T.UNREACHED, (S.CONTACTED,), "back", S.NOT_CONTACTED, "every message so far has finally failed"),
+    Move(T.UNREACHED, (S.CONTACTED, S.INVITED), "back", S.NOT_CONTACTED, "every message so far has finally failed"),
     Move(
         T.PORTAL_ACCEPTED,
         below(S.ONBOARDING_STARTED),
@@ -144,6 +144,11 @@ class History:
                 return change.from_status
         return S.NOT_CONTACTED
 
+    def made_by_messages(self) -> list[Change]:
+        """All standing changes, if accepted messages made every one of them; else none."""
+        by_messages = {str(T.MESSAGE_ACCEPTED), str(T.INVITATION_ACCEPTED)}
+        return self.standing if all(change.trigger in by_messages for change in self.standing) else []
+
     def reached(self, rank: int) -> datetime | None:
         """The first moment at which the history had reached a rank; moving back clears nothing."""
         moments = [change.at for change in self.standing if RANK.get(change.to_status, -1) >= rank]
@@ -156,7 +161,7 @@ class History:
 
 
 def path_of(move: Move, history: History, to: str | None) -> list[tuple[str, str]]:
-    """The (from, to) pairs that a move writes, in order; for *back* the pair of the reversal."""
+    """The (from, to) pairs that a move writes, in order; *back* is worked out from the changes it reverses."""
     now = history.status
     match move.way:
         case "at least":

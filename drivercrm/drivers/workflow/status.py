@@ -82,21 +82,16 @@ def _trigger_chunk(
         move = moves_for(what, history.status, to)
         if move is None:
             continue
+        changes: list[StatusChange] = []
         if move.way == "back":
-            undone = _change_that_led_here(history)
-            if undone is None:
-                continue
-            changes = [
-                _row(
-                    driver, past, undone.to_status, undone.from_status, moment, what, act, by, reason, undone
-                )
-            ]
+            steps = [(change.to_status, change.from_status, change) for change in reversed(history.made_by_messages())]
         else:
-            changes = []
-            for from_status, to_status in path_of(move, history, to):
-                changes.append(
-                    _row(driver, [*past, *changes], from_status, to_status, moment, what, act, by, reason)
-                )
+            steps = [(*pair, None) for pair in path_of(move, history, to)]
+        for from_status, to_status, undone in steps:
+            row = _row(driver, [*past, *changes], from_status, to_status, moment, what, act, by, reason, undone)
+            changes.append(row)
+        if not changes:
+            continue
         past += changes
         written += changes
         moved.append(driver)
@@ -111,14 +106,6 @@ def _trigger_chunk(
         driver_id=moved_ids[0] if len(moved_ids) == 1 else None,
     )
     return moved_ids
-
-
-def _change_that_led_here(history: History) -> StatusChange | None:
-    """The automatic move to contacted, if it is what the driver's present status stands on."""
-    last = history.standing[-1] if history.standing else None
-    if isinstance(last, StatusChange) and last.trigger == Trigger.MESSAGE_ACCEPTED:
-        return last
-    return None
 
 
 def _row(
