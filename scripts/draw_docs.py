@@ -6,6 +6,7 @@
 import sys
 from dataclasses import fields
 from importlib import import_module
+from itertools import pairwise
 from pathlib import Path
 
 import django
@@ -39,7 +40,7 @@ def _sources(move: Move) -> str:
 
 
 def driver_status() -> str:
-    arrows = "\n".join(f"    {a} --> {b}" for a, b in zip(PATH, PATH[1:], strict=False))
+    arrows = "\n".join(f"    {a} --> {b}" for a, b in pairwise(PATH))
     rows = "\n".join(
         f"| {move.says} | `{move.trigger}` | {_sources(move)} "
         f"| {WAYS[move.way].format(to=move.to.label.lower() if move.to else '')} |"

