@@ -251,9 +251,10 @@ def heat(
         drawn.append(_text(left - 8, 4 + j * cell + cell / 2 + 4, row, "end"))
         for i, value in enumerate(values[j]):
             step = 0 if value <= 0 else min(5, 1 + int((float(value) - low) / reach * 4.99))
+            name = f"{escape(row)} {escape(columns[i])}: {value:g}"
             drawn.append(
-                f'<rect x="{left + i * wide + 1:.1f}" y="{4 + j * cell + 1}" width="{wide - 2:.1f}" height="{cell - 2}"'
-                f' rx="2" fill="var(--color-h{step})"><title>{escape(row)} {escape(columns[i])}: {value:g}</title></rect>'
+                f'<rect x="{left + i * wide + 1:.1f}" y="{4 + j * cell + 1}" width="{wide - 2:.1f}"'
+                f' height="{cell - 2}" rx="2" fill="var(--color-h{step})"><title>{name}</title></rect>'
             )
     drawn += [
         _text(left + i * wide + wide / 2, height - 6, columns[i], "middle")

@@ -64,10 +64,11 @@ document.addEventListener("keydown", (event) => {
 });
 
 function says(element) {
-  const text = element.dataset.says || element.getAttribute("aria-label") || element.title;
+  const label = element.labels?.[0]?.textContent.trim();
+  const text = element.dataset.says || element.getAttribute("aria-label") || element.title || label;
   if (text) return text.replace(/\s*\(.*\)$/, "");
   const copy = element.cloneNode(true);
-  for (const part of copy.querySelectorAll("kbd, .sr, svg")) part.remove();
+  for (const part of copy.querySelectorAll("kbd, .sr, .m-only, svg")) part.remove();
   return copy.textContent.trim();
 }
 

@@ -1,5 +1,5 @@
 // Toasts leave after 8 seconds; the clock stands still while the pointer or the focus is on them. Errors stay.
-import { whenShown, all } from "./page.js";
+import { all, stage, whenShown } from "./page.js";
 
 const STAY = 8000;
 
@@ -41,11 +41,26 @@ document.addEventListener("htmx:afterRequest", (event) => {
   if (event.detail.successful) event.detail.elt.closest?.("[data-undo]")?.closest(".toast")?.remove();
 });
 
-/** Shows an error toast and returns it. The same sentence is never there twice. */
+// behind an open dialog a toast could neither be heard nor closed, so the sentence goes into the dialog
+function showInside(dialog, drawn, text) {
+  const banner = document.createElement("div");
+  banner.className = "banner danger";
+  banner.setAttribute("role", "alert");
+  banner.dataset.error = "";
+  const words = Object.assign(document.createElement("div"), { textContent: text });
+  banner.append(drawn.content.querySelector("svg").cloneNode(true), words);
+  dialog.querySelector("[data-error]")?.remove();
+  (dialog.querySelector(".in, form") || dialog).prepend(banner);
+  dialog.addEventListener("close", () => banner.remove(), { once: true });
+  return banner;
+}
+
+/** Shows an error and returns its element. The same sentence is never there twice. */
 export function showError(text) {
   const place = document.getElementById("toasts");
   const drawn = document.getElementById("toast-error");
   if (!place || !drawn) return null;
+  if (stage() instanceof HTMLDialogElement && stage().id !== "palette") return showInside(stage(), drawn, text);
   for (const old of place.querySelectorAll(".toast.danger")) {
     if (old.querySelector(".t").textContent === text) old.remove();
   }
