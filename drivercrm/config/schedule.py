@@ -1,5 +1,8 @@
 """Everything that recurs, one line each, readable aloud. Times are the organisation's (house §10)."""
 
-from drivercrm.jobs.clockwork import Line
+from drivercrm.jobs.clockwork import every, every_day
 
-SCHEDULE: list[Line] = []
+SCHEDULE = [
+    every("30 seconds", "journal.sweep"),
+    every_day("03:10", "drivers.mark_inactive"),
+]

@@ -59,8 +59,16 @@ class Embedded:
         return Job.objects.filter(pk=job_id, state=JobState.DEAD).delete()[0] == 1
 
     def depths(self) -> list[Depth]:
-        counts = {state: Count("id", filter=Q(state=state)) for state in JobState.values}
-        return [Depth(**row) for row in Job.objects.values("queue").annotate(**counts).order_by("queue")]
+        rows = (
+            Job.objects.order_by("queue")
+            .values_list("queue")
+            .annotate(
+                waiting=Count("id", filter=Q(state=JobState.WAITING)),
+                running=Count("id", filter=Q(state=JobState.RUNNING)),
+                dead=Count("id", filter=Q(state=JobState.DEAD)),
+            )
+        )
+        return [Depth(queue, waiting, running, dead) for queue, waiting, running, dead in rows]
 
     def oldest_waiting_age(self) -> timedelta | None:
         now = clock.now()

@@ -126,7 +126,11 @@ class LeaseWorker:
         with self._lock:
             held = list(self._held.values())
         for job in held:
-            if not leases.renew(job, self.lease) and self._held.pop(job.pk, None):
+            if leases.renew(job, self.lease):
+                continue
+            with self._lock:
+                lost = self._held.get(job.pk) is job and self._held.pop(job.pk)
+            if lost:
                 log.warning("lease lost", job=job.pk, task=job.task)
 
     def _wind(self) -> None:
