@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import pairwise
-from typing import Literal, Protocol
-from uuid import UUID
+from typing import TYPE_CHECKING, Literal
 
 from drivercrm.drivers.enums import OnboardingStatus as S
 from drivercrm.drivers.enums import Trigger as T
+
+if TYPE_CHECKING:
+    from drivercrm.drivers.models import StatusChange
 
 PATH = (S.NOT_CONTACTED, S.CONTACTED, S.INVITED, S.ONBOARDING_STARTED, S.ONBOARDING_COMPLETED, S.ACTIVE)
 # `opted_out` has no rank of its own: a driver who opted out has reached what was reached before.
@@ -53,7 +55,13 @@ MOVES: tuple[Move, ...] = (
         T.CALL_REACHED, below(S.CONTACTED), "at least", S.CONTACTED, "a call is answered or reaches voicemail"
     ),
     Move(T.INVITATION_ACCEPTED, below(S.INVITED), "at least", S.INVITED, "the invitation is accepted"),
-    Move(T.UNREACHED, (S.CONTACTED, S.INVITED), "back", S.NOT_CONTACTED, "every message so far has finally failed"),
+    Move(
+        T.UNREACHED,
+        (S.CONTACTED, S.INVITED),
+        "back",
+        S.NOT_CONTACTED,
+        "every message so far has finally failed",
+    ),
     Move(
         T.PORTAL_ACCEPTED,
         below(S.ONBOARDING_STARTED),
@@ -107,23 +115,12 @@ def moves_for(trigger: str, status: str, to: str | None = None) -> Move | None:
     return None
 
 
-class Change(Protocol):
-    """What the arithmetic needs of a row of the history."""
-
-    id: UUID
-    from_status: str
-    to_status: str
-    at: datetime
-    trigger: str
-    reverses_id: UUID | None
-
-
 @dataclass
 class History:
     """A driver's changes in order, with the reversed ones set aside."""
 
-    changes: Sequence[Change]
-    standing: list[Change] = field(init=False)
+    changes: "Sequence[StatusChange]"
+    standing: "list[StatusChange]" = field(init=False)
 
     def __post_init__(self) -> None:
         reversed_ids = {change.reverses_id for change in self.changes if change.reverses_id}
@@ -144,7 +141,7 @@ class History:
                 return change.from_status
         return S.NOT_CONTACTED
 
-    def made_by_messages(self) -> list[Change]:
+    def made_by_messages(self) -> "list[StatusChange]":
         """All standing changes, if accepted messages made every one of them; else none."""
         by_messages = {str(T.MESSAGE_ACCEPTED), str(T.INVITATION_ACCEPTED)}
         return self.standing if all(change.trigger in by_messages for change in self.standing) else []

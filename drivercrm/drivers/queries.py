@@ -1,7 +1,7 @@
 """Reads that join or add up."""
 
 from collections.abc import Iterable
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from django.db.models import Count, Min, Q
@@ -21,7 +21,7 @@ def histories(driver_ids: Iterable[UUID]) -> dict[UUID, list[StatusChange]]:
     return found
 
 
-def earliest_open_follow_ups(driver_ids: Iterable[UUID]) -> dict[UUID, object]:
+def earliest_open_follow_ups(driver_ids: Iterable[UUID]) -> dict[UUID, datetime]:
     """The first due moment of each driver that has an open follow-up."""
     rows = (
         FollowUp.objects.filter(driver_id__in=list(driver_ids), done_at__isnull=True)
@@ -53,10 +53,10 @@ def completed_per_day(days: int) -> list[int]:
     """Drivers who completed onboarding on each of the last local days, oldest first, today last."""
     first = clock.today() - timedelta(days=days - 1)
     counts = [0] * days
-    moments = Driver.objects.filter(onboarding_complete_date__gte=clock.day_start(first)).values_list(
-        "onboarding_complete_date", flat=True
-    )
-    for moment in moments.iterator():
+    finished = Driver.objects.filter(onboarding_complete_date__gte=clock.day_start(first))
+    for moment in finished.values_list("onboarding_complete_date", flat=True).iterator():
+        if moment is None:
+            continue
         place = (clock.local_day(moment) - first).days
         if 0 <= place < days:
             counts[place] += 1

@@ -24,6 +24,7 @@ from drivercrm.journal import workflow as journal
 
 
 def tick(driver: Driver, step: str, *, at: datetime, by: Actor) -> bool:
+    """Marks a step done unless it is; True when it was not."""
     _, is_new = OnboardingStep.objects.get_or_create(
         driver=driver, step=step, defaults={"done_at": at, "done_by": str(by)}
     )

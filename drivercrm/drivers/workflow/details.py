@@ -206,7 +206,7 @@ def _clean(values: dict[str, Any]) -> dict[str, Any]:
             raise Refused("unknown_channel", f"“{value}” is not a channel.", field=field)
         if field in _NULLABLE and not value:
             value = None
-        limit = Driver._meta.get_field(field).max_length
+        limit = getattr(Driver._meta.get_field(field), "max_length", None)
         if limit and isinstance(value, str) and len(value) > limit:
             raise Refused("too_long", f"This is longer than {limit} letters.", field=field)
         clean[field] = value if value is not None or field in _NULLABLE else ""
@@ -225,9 +225,10 @@ _NULLABLE = (
 
 def _check_unique(clean: dict[str, Any], *, exclude: UUID | None) -> None:
     """Refuses a value that another driver holds: it is never taken over (spec §2)."""
+    itself = [exclude] if exclude else []
     for field, label in UNIQUE_LABELS.items():
         if clean.get(field):
-            other = Driver.objects.filter(**{field: clean[field]}).exclude(pk=exclude).first()
+            other = Driver.objects.filter(**{field: clean[field]}).exclude(pk__in=itself).first()
             if other:
                 raise Refused("value_taken", f"{label} {clean[field]} belongs to {other.name}.", field=field)
     for field, kind in IDENTITY_OF.items():
@@ -235,7 +236,7 @@ def _check_unique(clean: dict[str, Any], *, exclude: UUID | None) -> None:
             held = ChannelIdentity.objects.filter(
                 kind=kind, value=identity_value(kind, clean[field]), until__isnull=True
             )
-            holder = held.exclude(driver_id=exclude).select_related("driver").first()
+            holder = held.exclude(driver_id__in=itself).select_related("driver").first()
             if holder:
                 raise Refused("value_taken", f"{clean[field]} belongs to {holder.driver.name}.", field=field)
 

@@ -123,6 +123,7 @@ def drop_follow_ups(follow_up_ids: Sequence[UUID], *, by: Actor) -> None:
 
 
 def end_follow_ups(follow_ups: Sequence[FollowUp], outcome: Outcome, *, by: Actor) -> None:
+    """Ends these follow-ups one way, and keeps `next_follow_up_date`."""
     if not follow_ups:
         return
     ids = [follow_up.driver_id for follow_up in follow_ups]

@@ -35,6 +35,7 @@ OPT_OUT_IS_CONSENTS = "Opted out is set by consent. Record or withdraw consent o
 
 
 def project(drivers: Sequence[Driver], histories: dict[UUID, list[StatusChange]]) -> None:
+    """Writes what the histories say into the drivers’ columns."""
     for driver in drivers:
         for column, value in History(histories[driver.pk]).projection().items():
             setattr(driver, column, value)
@@ -83,12 +84,18 @@ def _trigger_chunk(
         if move is None:
             continue
         changes: list[StatusChange] = []
+        steps: list[tuple[str, str, StatusChange | None]]
         if move.way == "back":
-            steps = [(change.to_status, change.from_status, change) for change in reversed(history.made_by_messages())]
+            steps = [
+                (change.to_status, change.from_status, change)
+                for change in reversed(history.made_by_messages())
+            ]
         else:
             steps = [(*pair, None) for pair in path_of(move, history, to)]
         for from_status, to_status, undone in steps:
-            row = _row(driver, [*past, *changes], from_status, to_status, moment, what, act, by, reason, undone)
+            row = _row(
+                driver, [*past, *changes], from_status, to_status, moment, what, act, by, reason, undone
+            )
             changes.append(row)
         if not changes:
             continue
@@ -255,7 +262,7 @@ def _tail_of(act: UUID, history: History) -> list[StatusChange]:
     """The act's changes if the driver's present status stands on them, and consent had no hand in it."""
     tail: list[StatusChange] = []
     for change in reversed(history.standing):
-        if not isinstance(change, StatusChange) or change.act != act:
+        if change.act != act:
             break
         tail.insert(0, change)
     consents = {str(Trigger.CONSENT_WITHDRAWN), str(Trigger.CONSENT_GRANTED)}
