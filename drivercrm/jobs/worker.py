@@ -1,11 +1,11 @@
 """Threads that take jobs from the lease table, keep their leases alive, and wind the clockwork."""
 
-import atexit
 import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from multiprocessing.util import Finalize
 from types import FrameType
 
 import structlog
@@ -42,6 +42,7 @@ class LeaseWorker:
         self._ended = threading.Event()  # stop renewing
         self._held: dict[int, Job] = {}
         self._lock = threading.Lock()
+        self._at_exit: Finalize | None = None
         self._takers = [self._thread(f"jobs-{n}", self._take, self._stopping) for n in range(1, threads + 1)]
         self._others = [self._thread("jobs-heartbeat", self._beat, self._ended)]
         if self._clockwork:
@@ -50,7 +51,8 @@ class LeaseWorker:
     def start(self) -> None:
         for thread in self._others + self._takers:
             thread.start()
-        atexit.register(self.stop)
+        # unlike atexit, this also runs at the end of a child process that a web server forked
+        self._at_exit = Finalize(None, self.stop, exitpriority=1)
 
     def stop(self, grace: timedelta = GRACE) -> None:
         self._stopping.set()
@@ -64,7 +66,8 @@ class LeaseWorker:
             if leases.give_back(job, HANDOVER):
                 log.warning("job given back", job=job.pk, task=job.task)
         self._ended.set()
-        atexit.unregister(self.stop)
+        if self._at_exit:
+            self._at_exit.cancel()
 
     def run(self, grace: timedelta = GRACE) -> None:
         told: list[int] = []

@@ -43,9 +43,11 @@ def start(
         lease: float = LEASE,
         grace: float = 5,
         clockwork: bool = False,
+        as_web: bool = False,
     ) -> Process:
         options = {
             "threads": threads, "queues": queues, "lease": lease, "grace": grace, "clockwork": clockwork,
+            "as_web": as_web,
         }  # fmt: skip
         environment = os.environ | {
             "DATABASE_URL": database_url(),

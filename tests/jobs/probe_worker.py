@@ -1,19 +1,23 @@
-"""A worker in a process of its own; its options come as JSON on the command line."""
+"""A worker in a process of its own, or in threads of one that a web server forked; its options come as JSON."""
 
 import json
+import multiprocessing
+import signal
 import sys
+import time
 from datetime import timedelta
+from typing import Any
 
 import django
 from django.conf import settings
 
-if __name__ == "__main__":
-    options = json.loads(sys.argv[1])
+from drivercrm.jobs import workflow as jobs
+from tests.jobs import probes  # noqa: F401
+
+
+def work(options: dict[str, Any]) -> None:
     settings.JOBS_SCHEDULE = "tests.jobs.probe_schedule"
     django.setup()
-
-    from drivercrm.jobs import workflow as jobs  # app ready
-    from tests.jobs import probes  # noqa: F401  # app ready
 
     worker = jobs.worker(
         threads=options["threads"],
@@ -24,4 +28,21 @@ if __name__ == "__main__":
     )
     sys.stdout.write("ready\n")
     sys.stdout.flush()
-    worker.run(grace=timedelta(seconds=options["grace"]))
+    if options["as_web"]:
+        told: list[int] = []
+        signal.signal(signal.SIGTERM, lambda number, frame: told.append(number))
+        worker.start()
+        while not told:
+            time.sleep(0.05)
+    else:
+        worker.run(grace=timedelta(seconds=options["grace"]))
+
+
+if __name__ == "__main__":
+    given = json.loads(sys.argv[1])
+    if given["as_web"]:
+        child = multiprocessing.get_context("fork").Process(target=work, args=(given,))
+        child.start()
+        child.join()
+        sys.exit(child.exitcode)
+    work(given)

@@ -362,6 +362,18 @@ def test_sigterm_gives_back_a_job_that_does_not_finish(start: Start, file: Path)
     assert ended(file) == ["a"]
 
 
+def test_threads_of_a_web_process_finish_their_job_when_it_ends(start: Start, file: Path) -> None:
+    web = start(as_web=True)
+    jobs.enqueue("probe.work", args(file, "a", seconds=0.8))
+    until(lambda: began(file) == ["a"])
+
+    os.kill(probes.traces(file)[0].pid, signal.SIGTERM)
+
+    assert web.wait(timeout=5) == 0
+    assert ended(file) == ["a"]
+    assert idle()
+
+
 def test_threads_of_this_process_serve_its_own_jobs_at_once(file: Path, engine: str) -> None:
     worker = jobs.worker(threads=2, poll=timedelta(seconds=30), clockwork=False)
     worker.start()
