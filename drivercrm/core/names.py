@@ -121,7 +121,7 @@ def _in_title_case(text: str) -> str:
 
 
 def _is_shouted(word: str) -> bool:
-    return len(word) >= _SHOUTED_WORD and word.isupper()
+    return len(word) >= _SHOUTED_WORD and word.isupper() and word.isalpha()
 
 
 def _titled(word: str, *, inside: bool) -> str:

@@ -67,6 +67,8 @@ def read_phone(value: object) -> PhoneReading:
     text = _as_text(value)
     if not text:
         return _EMPTY
+    if len(text) > _LONGEST_CELL:
+        return PhoneReading(problem=_NOT_A_NUMBER)
     if text.isdigit() and text.isascii():
         return _from_digits(text, plus=False, notes=())
     return _from_text(text)
@@ -104,8 +106,6 @@ def _as_text(value: object) -> str:
 
 
 def _from_text(text: str) -> PhoneReading:
-    if len(text) > _LONGEST_CELL:
-        return PhoneReading(problem=_NOT_A_NUMBER)
     if whole := _FLOAT.fullmatch(text):
         return _from_digits(whole[1], plus=False, notes=())
     if _SCIENTIFIC.fullmatch(text):

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from drivercrm.imports.reading import Sheet
 
 SAMPLES = 3
+IDENTITY_DIGITS = 13
 
 
 class Target(StrEnum):
@@ -191,6 +192,8 @@ _NOT_THE_DRIVERS = re.compile(
     r"|model|make|fax|alternative|alternate|other|second|referee|referred)\b"
 )
 
+_SPELLED = re.compile(r"\b(\w) (?=\w\b)")  # I.D. is ID
+
 _SAYS_REACHED = {Target.PHONE, Target.WHATSAPP, Target.EMAIL}
 
 
@@ -198,7 +201,7 @@ def heading_key(heading: str) -> str:
     """A heading without case, accents and punctuation: `CELL NO ` and `Cell-No.` are the same."""
     text = unicodedata.normalize("NFKD", heading).casefold().replace("&", " and ").replace("'", "")
     text = "".join(c if c.isalnum() else " " for c in text if not unicodedata.combining(c))
-    return " ".join(text.split())
+    return _SPELLED.sub(r"\1", " ".join(text.split()))
 
 
 def is_surname_first(heading: str) -> bool:
@@ -231,7 +234,7 @@ def header_score(headings: Iterable[str]) -> int:
     return len(found) + (10 if names and found & _SAYS_REACHED else 0)
 
 
-_IDENTITY = re.compile(r"(?<!\d)(\d{6})[ -]?(\d{4})[ -]?([012])(\d)[ -]?(\d)(?!\d)")
+_IDENTITY = re.compile(r"(?<!\d)(\d{6})[ -]?\d{4}[ -]?\d{2}[ -]?\d(?!\d)")
 _MANY = 0.5
 _ENOUGH = 2
 
@@ -243,9 +246,11 @@ def is_identity_number(text: str) -> bool:
 
 
 def without_identity_numbers(text: str) -> str:
-    """The text with every valid identity number in it taken out; other numbers stay."""
-    if len(text) < 13:
+    """The text without identity numbers: all of it when it is one, valid ones inside a longer text."""
+    if len(text) < IDENTITY_DIGITS:
         return text
+    if is_identity_number(text):
+        return ""
     return _IDENTITY.sub(lambda match: "" if _is_valid_identity(match) else match[0], text)
 
 
@@ -405,6 +410,9 @@ def status_of(value: str) -> str | None:
     return _STATUS_OF.get(heading_key(value))
 
 
+_NEVER_SCRUBBED = {Target.PHONE, Target.WHATSAPP, Target.TIMO_ID, Target.PATHPULSE_ID}
+
+
 def drop_identity(sheet: "Sheet", keep: Iterable[int] = ()) -> "Sheet":
     """The sheet without identity numbers, in their own columns or anywhere else (spec §4, §10).
 
@@ -414,5 +422,5 @@ def drop_identity(sheet: "Sheet", keep: Iterable[int] = ()) -> "Sheet":
     kept = frozenset(keep)
     suggestions = suggest(sheet.headings, sheet.sample_columns())
     dropped = {s.index for s in suggestions if s.target is Target.IDENTITY} - kept
-    numbers = {s.index for s in suggestions if s.target in {Target.PHONE, Target.WHATSAPP}}
-    return sheet.without(dropped, scrub=without_identity_numbers, spare=kept | numbers)
+    spared = {s.index for s in suggestions if s.target in _NEVER_SCRUBBED}
+    return sheet.without(dropped, scrub=without_identity_numbers, spare=kept | spared)

@@ -13,7 +13,7 @@ import xlsxwriter
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from drivercrm.imports.reading import Sheet, UnreadableFile, read
+from drivercrm.imports.reading import UnreadableFile, read
 
 LIST = Path(__file__).parent / "data" / "driver-list.xlsx"
 CONTENT = "[Content_Types].xml"
@@ -86,7 +86,9 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     assert refused(tmp_path).code == "no_access"
 
 
-@pytest.mark.parametrize("content", [b"Name,Phone\r\n", b"Name,Phone\r\n,,\r\n\r\n", workbook(**sheet_xml(HEADER))])
+@pytest.mark.parametrize(
+    "content", [b"Name,Phone\r\n", b"Name,Phone\r\n,,\r\n\r\n", workbook(**sheet_xml(HEADER))]
+)
 def test_headings_alone_are_refused(content: bytes) -> None:
     assert refused(content).sentence == "There are headings, but no drivers under them."
 
@@ -107,7 +109,12 @@ def test_a_truncated_workbook_is_refused() -> None:
 
 
 def test_an_encrypted_workbook_is_refused() -> None:
-    content = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(5000) + "EncryptedPackage".encode("utf-16-le") + bytes(900)
+    content = (
+        b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+        + bytes(5000)
+        + "EncryptedPackage".encode("utf-16-le")
+        + bytes(900)
+    )
 
     assert refused(content).code == "encrypted"
 
@@ -231,7 +238,9 @@ def test_a_value_far_from_the_list_is_refused_before_room_is_made_for_it() -> No
     assert refused(workbook(**sheet_xml(HEADER + DRIVER + far))).code == "too_many_cells"
 
 
-@pytest.mark.parametrize("place", ["XFD1048576", "B1048577", "A99999999999999999999", "AAAAAAA1", "xfd2", "1A", "é2"])
+@pytest.mark.parametrize(
+    "place", ["XFD1048576", "B1048577", "A99999999999999999999", "AAAAAAA1", "xfd2", "1A", "é2"]
+)
 def test_a_cell_in_an_impossible_place_is_refused(place: str) -> None:
     assert refused(workbook(**sheet_xml(HEADER + f'<row r="2">{text_cell(place, "x")}</row>'))).code in {
         "too_many_rows",
@@ -300,11 +309,9 @@ def test_a_file_named_otherwise_is_read_by_its_content(tmp_path: Path) -> None:
 def readable_or_refused(content: bytes) -> None:
     try:
         sheet = read(content)
-    except UnreadableFile as error:
-        assert error.sentence.endswith(".")
-    else:
-        assert isinstance(sheet, Sheet)
-        assert sum(1 for _ in sheet.rows()) == sheet.row_count
+    except UnreadableFile:
+        return
+    assert sum(1 for _ in sheet.rows()) == sheet.row_count
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -319,7 +326,7 @@ def test_any_bytes_are_a_list_or_are_refused(content: bytes) -> None:
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.text(alphabet='Name,Phone;\t"\'\n\r|0821é\x0b =+-@', max_size=200))
+@given(st.text(alphabet="Name,Phone;\t\"'\n\r|0821é\x0b =+-@", max_size=200))
 def test_any_text_is_a_list_or_is_refused(text: str) -> None:
     readable_or_refused(text.encode())
     readable_or_refused(text.encode("utf-16"))

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from drivercrm.core.addresses import read_mail
 from drivercrm.core.errors import Refused
 from drivercrm.core.phone import read_phone
-from drivercrm.imports.columns import header_score, is_identity_number
+from drivercrm.imports.columns import IDENTITY_DIGITS, header_score, is_identity_number
 
 MAX_ROWS = 1_000_000
 MAX_COLUMNS = 256
@@ -60,11 +60,13 @@ class Sheet:
 
         def cleaned() -> Iterator[Row]:
             for number, cells, blank in source():
-                kept = tuple(
-                    "" if index in emptied else (cell if index in spared or len(cell) < 13 else scrub(cell))
+                kept = [
+                    cell if len(cell) < IDENTITY_DIGITS or index in spared else scrub(cell)
                     for index, cell in enumerate(cells)
-                )
-                yield Row(number, kept, blank)
+                ]
+                for index in emptied:
+                    kept[index] = ""
+                yield Row(number, tuple(kept), blank)
 
         return replace(self, source=cleaned)
 

@@ -1,0 +1,181 @@
+"""Headings matched by alias, columns by content, identity numbers recognised (spec §10, §4)."""
+
+import pytest
+
+from drivercrm.core.errors import Refused
+from drivercrm.imports.columns import (
+    ColumnMap,
+    Confidence,
+    Target,
+    as_map,
+    check,
+    drop_identity,
+    is_identity_number,
+    status_of,
+    suggest,
+    target_of,
+    without_identity_numbers,
+)
+from drivercrm.imports.reading import read
+
+IDS = ["7905035538424", "8003057462748", "7602120530867"]
+VALID_ID = "8001015009087"
+
+
+def targets(headings: list[str], *columns: list[str]) -> list[str]:
+    return [str(s.target) for s in suggest(headings, columns or [[] for _ in headings])]
+
+
+@pytest.mark.parametrize(
+    ("heading", "target"),
+    [
+        ("Surname & Name", Target.NAME),
+        ("ID NO", Target.IDENTITY),
+        ("EMAIL ADDRESS", Target.EMAIL),
+        ("CELL NO ", Target.PHONE),
+        ("AREA", Target.AREA),
+        ("Full Name", Target.NAME),
+        ("Phone Number", Target.PHONE),
+        ("Mobile", Target.PHONE),
+        ("City", Target.AREA),
+        ("Driver", Target.NAME),
+        ("Cell", Target.PHONE),
+        ("Contact number", Target.PHONE),
+        ("WhatsApp", Target.WHATSAPP),
+        ("Driver's WhatsApp cell number", Target.WHATSAPP),
+        ("e-mail", Target.EMAIL),
+        ("E_MAIL", Target.EMAIL),
+        ("First Name", Target.GIVEN_NAME),
+        ("Last name", Target.SURNAME),
+        ("timo_driver_id", Target.TIMO_ID),
+        ("pathpulse_account_id", Target.PATHPULSE_ID),
+        ("onboarding_status", Target.STATUS),
+        ("first_contact_date", Target.FIRST_CONTACT),
+        ("whatsapp_number", Target.WHATSAPP),
+        ("telegram_username", Target.TELEGRAM),
+        ("RSA I.D. Number", Target.IDENTITY),
+        ("ID/Passport No.", Target.IDENTITY),
+        ("Home language", Target.LANGUAGE),
+        ("Comments", Target.NOTES),
+    ],
+)
+def test_headings_are_matched_without_case_spaces_and_punctuation(heading: str, target: Target) -> None:
+    found = target_of(heading)
+
+    assert found is not None
+    assert found[0] is target
+
+
+@pytest.mark.parametrize(
+    "heading", ["", "Vehicle registration", "Next of kin phone", "Emergency cell", "Blood type"]
+)
+def test_what_is_not_the_drivers_is_not_taken(heading: str) -> None:
+    assert target_of(heading) is None
+
+
+def test_a_column_of_identity_numbers_is_one_whatever_its_heading() -> None:
+    found = suggest(["Name", "Reference"], [["A B"], IDS])
+
+    assert (found[1].target, found[1].samples) == (Target.IDENTITY, ())
+    assert found[1].reason == "The values are identity numbers: left out and never stored"
+
+
+def test_a_phone_column_is_never_taken_for_identity_numbers() -> None:
+    assert targets(["Name", "Cell"], ["A B"], IDS) == ["name", "phone"]
+
+
+def test_a_column_without_a_heading_is_guessed_by_its_values() -> None:
+    found = suggest(["Name", "", "?"], [["A B"], ["0821234567", "0831234567"], ["a@example.org", ""]])
+
+    assert [(s.target, s.confidence) for s in found[1:]] == [
+        (Target.PHONE, Confidence.LIKELY),
+        (Target.EMAIL, Confidence.LIKELY),
+    ]
+    assert found[1].reason == "The values look like phone numbers"
+
+
+def test_beside_a_surname_a_name_is_the_first_name() -> None:
+    assert targets(["Surname", "Name", "Cell"]) == ["surname", "given_name", "phone"]
+
+
+def test_the_fuller_column_of_two_keeps_the_target() -> None:
+    found = suggest(["Phone", "Cell", "Name"], [["", ""], ["0821234567", "0831234567"], ["A", "B"]])
+
+    assert [s.target for s in found] == [Target.IGNORE, Target.PHONE, Target.NAME]
+    assert found[0].reason == "“Cell” already gives this"
+
+
+def test_an_opt_in_column_grants_nothing() -> None:
+    found = suggest(["Name", "Opt-in"], [["A B"], ["yes"]])
+
+    assert found[1].target is Target.IGNORE
+    assert found[1].reason == "Consent comes from the basis you state, so this column is left out"
+
+
+def test_the_heading_says_which_word_is_the_given_name() -> None:
+    assert as_map(suggest(["Surname & Name", "Cell"], [[], []])).surname_first
+    assert as_map(suggest(["Surname, First name", "Cell"], [[], []])).surname_first
+    assert not as_map(suggest(["Name & Surname", "Cell"], [[], []])).surname_first
+
+
+@pytest.mark.parametrize(
+    ("columns", "code"),
+    [
+        ((Target.PHONE, Target.AREA), "no_name_column"),
+        ((Target.NAME, Target.AREA), "no_address_column"),
+        ((Target.NAME, Target.PHONE, Target.PHONE), "column_twice"),
+    ],
+)
+def test_a_map_that_cannot_work_is_refused(columns: tuple[Target, ...], code: str) -> None:
+    with pytest.raises(Refused) as caught:
+        check(ColumnMap(columns))
+
+    assert caught.value.code == code
+
+
+def test_a_map_that_works_passes() -> None:
+    check(ColumnMap((Target.GIVEN_NAME, Target.SURNAME, Target.EMAIL, Target.IGNORE, Target.IGNORE)))
+
+
+@pytest.mark.parametrize(
+    ("word", "status"),
+    [
+        ("Not contacted", "not_contacted"),
+        ("onboarding_started", "onboarding_started"),
+        ("In progress", "onboarding_started"),
+        ("Onboarded", "onboarding_completed"),
+        ("OPTED OUT", "opted_out"),
+        ("Sunny", None),
+    ],
+)
+def test_status_words_are_matched_to_the_seeds(word: str, status: str | None) -> None:
+    assert status_of(word) == status
+
+
+@pytest.mark.parametrize(
+    ("text", "is_one"),
+    [("7905035538424", True), ("790503 5538 424", True), ("7913035538424", False), ("0821234567", False)],
+)
+def test_identity_numbers_begin_with_a_birth_date(text: str, is_one: bool) -> None:
+    assert is_identity_number(text) is is_one
+
+
+def test_identity_numbers_inside_other_text_are_taken_out() -> None:
+    assert without_identity_numbers(f"ID {VALID_ID}, called") == "ID , called"
+    assert without_identity_numbers("order 8001015009086") == "order 8001015009086"
+
+
+def test_identity_numbers_are_dropped_wherever_they_stand() -> None:
+    lines = "\r\n".join(f"A B,{number},0821234567,note {VALID_ID}" for number in IDS)
+    sheet = read(f"Name,Ref,Cell,Notes\r\n{lines}\r\n,{IDS[0]},,\r\n".encode())
+
+    rows = list(drop_identity(sheet).rows())
+
+    assert rows[0].cells == ("A B", "", "0821234567", "note ")
+    assert (rows[3].cells, rows[3].blank) == (("", "", "", ""), False)
+
+
+def test_identity_numbers_mapped_on_purpose_are_kept() -> None:
+    sheet = read(f"Name,ID NO,Cell\r\nA B,{VALID_ID},0821234567\r\n".encode())
+
+    assert [row.cells for row in drop_identity(sheet, keep={1}).rows()] == [("A B", VALID_ID, "0821234567")]
