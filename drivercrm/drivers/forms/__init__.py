@@ -1,0 +1,1 @@
+"""What people type about drivers, read into clean values; saves nothing."""
