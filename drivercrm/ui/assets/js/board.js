@@ -12,6 +12,7 @@ import { announce, htmx, lettersMayAct } from "./page.js";
 const FAR_ENOUGH = 5;
 let held = null;
 let moved = null;
+const cameFrom = new WeakMap();
 
 const columnsOf = (board) => [...board.querySelectorAll("[data-column]")];
 const listOf = (column) => column.querySelector("[data-cards]") || column.querySelector("ol, ul");
@@ -74,6 +75,7 @@ function drop() {
   const news = new CustomEvent("board:drop", { bubbles: true, cancelable: true, detail: { card, status } });
   if (!card.dispatchEvent(news)) return;
   moved = card.id;
+  cameFrom.set(card, { list: card.parentElement, before: card.nextElementSibling });
   listOf(over)?.prepend(card);
   announce(`${nameOf(card)} moved to ${titleOf(over)}`);
   const home = { target: board.dataset.target || board, swap: board.dataset.swap || "none" };
@@ -242,7 +244,13 @@ document.addEventListener("htmx:afterSettle", () => {
   if (card?.matches("[data-card]")) focusCard(card);
 });
 
-// a refused move puts the card back where the server still has it
-document.addEventListener("htmx:responseError", (event) => {
-  if (event.detail.elt.matches?.("[data-board] [data-card]")) location.reload();
-});
+// a refused move puts the card back where it was; errors.js says why
+for (const name of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) {
+  document.addEventListener(name, (event) => {
+    const card = event.detail.elt;
+    const home = cameFrom.get(card);
+    if (!home?.list.isConnected) return;
+    home.list.insertBefore(card, home.before?.parentElement === home.list ? home.before : null);
+    focusCard(card);
+  });
+}

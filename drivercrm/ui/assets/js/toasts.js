@@ -60,7 +60,8 @@ export function showError(text) {
   const place = document.getElementById("toasts");
   const drawn = document.getElementById("toast-error");
   if (!place || !drawn) return null;
-  if (stage() instanceof HTMLDialogElement && stage().id !== "palette") return showInside(stage(), drawn, text);
+  if (stage() instanceof HTMLDialogElement && stage().id !== "palette")
+    return showInside(stage(), drawn, text);
   for (const old of place.querySelectorAll(".toast.danger")) {
     if (old.querySelector(".t").textContent === text) old.remove();
   }
