@@ -56,6 +56,7 @@ class Consent(models.Model):
 
     class Meta:
         db_table = "consents"
+        indexes = [models.Index(fields=["channel", "purpose", "state", "driver"], name="consent_by_state")]
         constraints = [
             models.UniqueConstraint(fields=["driver", "channel", "purpose"], name="consent_once"),
             models.CheckConstraint(name="consent_channel", condition=Q(channel__in=ConsentChannel.values)),

@@ -134,5 +134,5 @@ def _decode(cursor: str, order: Order) -> _Place:
         elif order.field != "id" and not order.nullable:
             raise ValueError("this order has no empty values")
         return _Place(bool(backwards), value, UUID(hex=pk))
-    except (ValueError, TypeError, binascii.Error) as error:
+    except (ValueError, TypeError, AttributeError, RecursionError, binascii.Error) as error:
         raise Refused("bad_cursor", "This page marker does not belong to this list. Start again.") from error

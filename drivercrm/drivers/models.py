@@ -1,6 +1,8 @@
 """The driver, the history of its status, its addresses, steps and follow-ups (seed; spec §2)."""
 
-from collections.abc import Iterable
+import json
+import re
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -41,42 +43,82 @@ def _searched_text() -> Concat:
 
 class DriverQuerySet(models.QuerySet["Driver"]):
     def search(self, text: str) -> "DriverQuerySet":
-        """Drivers whose name, numbers, mail or ids contain the text; under three letters, whose name starts so.
+        """Drivers whose name, numbers, mail or ids contain every word; under three letters, whose name starts so.
 
         Numbers may be typed as people write them: `082 123` finds +2782123….
         """
-        words = [_as_stored(word) for word in _search_words(text)]
+        return self.search_counted(text)[0]
+
+    def search_counted(self, text: str) -> tuple["DriverQuerySet", bool]:
+        """The search, and whether it found more than FEW.
+
+        Few are named by their ids, found in one look at the trigram index, and sorted. Many are met soon when the
+        list is walked in its own order, so then the condition is written as no index can answer it.
+        """
+        words = _search_words(text)
         if not words:
-            return self
-        found = self
+            return self, False
+        if len(words) == 1 and len(words[0]) < 3:
+            return self._name_starting(words[0]), False
+        sql, values = _hits(words)
+        with connection.cursor() as cursor:
+            cursor.execute(f"{sql} LIMIT {FEW + 1}", values)
+            keys = [row[0] for row in cursor.fetchall()]
+        if len(keys) <= FEW:
+            return self.with_keys(keys), False
+        found = self.alias(walked_text=Concat("search_text", Value(""), output_field=models.TextField()))
         for word in words:
-            found = found._containing(word) if len(word) > 2 else found._starting(word)
-        return found
+            found = found.filter(walked_text__contains=word)
+        return found, True
 
-    def _containing(self, word: str) -> "DriverQuerySet":
+    def with_keys(self, keys: Sequence[Any]) -> "DriverQuerySet":
+        """The drivers with these ids, given as the database writes them; one parameter however many there are."""
         if connection.vendor == "sqlite":
-            phrase = '"' + word.replace('"', '""') + '"'
-            return self.filter(
-                pk__in=RawSQL(
-                    "SELECT driver_id FROM driver_search WHERE id IN"
-                    " (SELECT rowid FROM driver_search_fts WHERE driver_search_fts MATCH %s)",
-                    [phrase],
-                )
-            )
-        return self.filter(search_text__contains=word)
+            return self.filter(pk__in=RawSQL("SELECT value FROM json_each(%s)", [json.dumps(keys)]))
+        return self.filter(pk__in=RawSQL("SELECT unnest(%s::uuid[])", [[str(key) for key in keys]]))
 
-    def _starting(self, word: str) -> "DriverQuerySet":
+    def _name_starting(self, word: str) -> "DriverQuerySet":
         if connection.vendor == "sqlite":
             return self.filter(name_key__gte=word, name_key__lt=word + "\U0010ffff")
         return self.filter(name_key__startswith=word)
 
 
+FEW = 4000  # so many ids are fetched and sorted faster than an order is walked to find them (ADR 0007)
+
+
+def _hits(words: list[str]) -> tuple[str, list[str]]:
+    """A query for the ids of the drivers whose text contains all words, read from the trigram index."""
+    if connection.vendor == "sqlite":
+        phrases = " AND ".join('"' + word.replace('"', '""') + '"' for word in words)
+        return (
+            "SELECT driver_id FROM driver_search_fts JOIN driver_search"
+            " ON driver_search.id = driver_search_fts.rowid WHERE driver_search_fts MATCH %s",
+            [phrases],
+        )
+    # Materialized: planned by itself, so that no LIMIT around it tempts the planner into reading the whole table.
+    likes = " AND ".join(["search_text LIKE %s"] * len(words))
+    return (
+        f"WITH hits AS MATERIALIZED (SELECT id FROM drivers WHERE {likes}) SELECT id FROM hits",  # noqa: S608
+        ["%" + re.sub(r"([\\%_])", r"\\\1", word) + "%" for word in words],
+    )
+
+
 def _search_words(text: str) -> list[str]:
-    """Words of a search; a number typed in groups is one word."""
+    """The words of a search, eight at most; a number typed in groups is one.
+
+    A word too short for the index joins its neighbour: `sipho d`, `de villiers`.
+    """
+    text = text.replace("\0", " ")[:200]
     compact = "".join(text.split())
     if compact.lstrip("+").isdigit():
-        return [compact]
-    return text.lower().split()
+        return [_as_stored(compact)]
+    words: list[str] = []
+    for word in text.lower().split()[:8]:
+        if words and (len(word) < 3 or len(words[-1]) < 3):
+            words[-1] += f" {word}"
+        else:
+            words.append(_as_stored(word))
+    return words
 
 
 def _as_stored(word: str) -> str:
@@ -159,6 +201,25 @@ class Driver(models.Model):
             models.Index(fields=["phone"], name="driver_phone"),
             models.Index(fields=["email"], name="driver_email"),
             models.Index(fields=["last_active_date"], name="driver_last_active"),
+            models.Index(fields=["response_rate", "id"], name="driver_replies"),
+            models.Index(fields=["area", "id"], name="driver_area"),
+            models.Index(fields=["created_at"], name="driver_created"),
+            # The stage dates are empty for most of a fresh list, which an import need not pay for.
+            models.Index(
+                fields=["first_contact_date"],
+                name="driver_first_contact",
+                condition=Q(first_contact_date__isnull=False),
+            ),
+            models.Index(
+                fields=["onboarding_start_date"],
+                name="driver_started",
+                condition=Q(onboarding_start_date__isnull=False),
+            ),
+            models.Index(
+                fields=["onboarding_complete_date"],
+                name="driver_completed",
+                condition=Q(onboarding_complete_date__isnull=False),
+            ),
         ]
         constraints = [
             models.CheckConstraint(
@@ -222,6 +283,9 @@ class StatusChange(models.Model):
         indexes = [
             models.Index(fields=["act"], name="status_change_act"),
             models.Index(fields=["to_status", "at"], name="status_change_reached"),
+            models.Index(
+                fields=["driver"], name="status_change_unreached", condition=Q(trigger=Trigger.UNREACHED)
+            ),
         ]
 
     def __str__(self) -> str:

@@ -1,0 +1,104 @@
+"""Finding the drivers of a list, by the plan that suits how many there are."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db.models import BooleanField, Case, CharField, Q, Value, When
+from django.db.models.functions import Cast
+from django.http import QueryDict
+
+from drivercrm.core.errors import Refused
+from drivercrm.drivers.filters.fields import FIELDS, Viewer, read_id
+from drivercrm.drivers.filters.listing import Filter, ListQuery, parse
+from drivercrm.drivers.models import FEW, Driver, DriverQuerySet
+
+COUNTED = 1000
+BULK_LIMIT = 5000
+
+
+@dataclass(frozen=True)
+class Found:
+    """The drivers of a list, ready for its order, and how many: exactly up to 1 000, else None."""
+
+    drivers: DriverQuerySet
+    total: int | None
+
+
+def matching(query: ListQuery, viewer: Viewer) -> DriverQuerySet:
+    """Every driver that the list's filters and search leave, in no order."""
+    drivers: DriverQuerySet = Driver.objects.order_by()
+    for one in query.filters:
+        known = FIELDS[one.field]
+        drivers = drivers.filter((known.seek or known.where)(one.op, one.values, viewer))
+    return drivers.search(query.search)
+
+
+def find(query: ListQuery, viewer: Viewer) -> Found:
+    """The drivers of a list in a form that any of its orders answers quickly.
+
+    Few (by one look at the indexes of the filters) are named by their ids and sorted. Many are met soon when the
+    order's index is walked, so their conditions are hidden from the planner, which would sort them all instead.
+    """
+    drivers = matching(query.unsearched, viewer)
+    if query.search:
+        drivers, are_many = drivers.search_counted(query.search)
+        if are_many and not query.filters:
+            return Found(drivers, None)
+    elif all(_keeps_order(one, query) for one in query.filters[:1]) and len(query.filters) < 2:
+        return Found(drivers, _counted(drivers))
+    keys = list(drivers.values_list(Cast("pk", CharField()), flat=True)[: FEW + 1])
+    total = len(keys) if len(keys) <= COUNTED else None
+    if len(keys) <= FEW:
+        return Found(Driver.objects.with_keys(keys), total)
+    walked: DriverQuerySet = Driver.objects.all()
+    for one in query.filters:
+        condition = FIELDS[one.field].where(one.op, one.values, viewer)
+        walked = walked.filter(condition if _keeps_order(one, query) else _hidden(condition))
+    return Found(walked.search(query.search), total)
+
+
+def count(query: ListQuery, viewer: Viewer) -> int | None:
+    """How many drivers a list has: exactly up to 1 000, else None."""
+    return _counted(matching(query, viewer))
+
+
+def _counted(drivers: DriverQuerySet) -> int | None:
+    number = drivers[: COUNTED + 1].count()
+    return number if number <= COUNTED else None
+
+
+def _keeps_order(one: Filter, query: ListQuery) -> bool:
+    """Whether an index has the rows of this condition in the list's order."""
+    known = FIELDS[one.field]
+    if known.column == query.order.field:
+        return True
+    return one.op == "is" and len(one.values) == 1 and query.sort_key in known.sorts
+
+
+def _hidden(condition: Q) -> Case:
+    """The condition as an expression that no index answers."""
+    if not condition:
+        return Case(default=Value(True), output_field=BooleanField())
+    return Case(When(condition, then=Value(True)), default=Value(False), output_field=BooleanField())
+
+
+def chosen(data: QueryDict, viewer: Viewer) -> list[UUID]:
+    """The drivers that a bulk action is for: the ticked ones, or with `all` everyone the list's query finds.
+
+    Refuses an empty choice and more than 5 000 drivers.
+    """
+    if data.get("all") == "1":
+        everyone = matching(parse(data.get("query", "")), viewer)
+        ids = list(everyone.values_list("pk", flat=True)[: BULK_LIMIT + 1])
+    else:
+        ids = list(
+            dict.fromkeys(pk for value in data.getlist("driver")[: BULK_LIMIT + 1] if (pk := read_id(value)))
+        )
+    if not ids:
+        raise Refused("nothing_selected", "Tick at least one driver first.")
+    if len(ids) > BULK_LIMIT:
+        raise Refused(
+            "too_many",
+            f"This would change more than {BULK_LIMIT:,} drivers. Add a filter first.".replace(",", " "),
+        )
+    return ids
