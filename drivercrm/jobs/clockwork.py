@@ -102,9 +102,9 @@ class Clockwork:
         if line in self._seen and self._seen[line] >= due:
             return False
         with transaction.atomic():
-            tick, new = Tick.objects.get_or_create(line=str(line), defaults={"last_at": due})
+            Tick.objects.get_or_create(line=str(line), defaults={"last_at": due})
             # of several workers one moves the hand, and enqueues in the same transaction
-            ours = not new and Tick.objects.filter(pk=tick.pk, last_at__lt=due).update(last_at=due) == 1
+            ours = Tick.objects.filter(line=str(line), last_at__lt=due).update(last_at=due) == 1
             if ours:
                 workflow.enqueue(line.task, unique_key=f"tick {line}"[:200])
         self._seen[line] = due

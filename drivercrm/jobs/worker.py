@@ -62,10 +62,10 @@ class LeaseWorker:
             thread.join(max(0.0, deadline - time.monotonic()))
         with self._lock:
             left, self._held = list(self._held.values()), {}
+        self._ended.set()
         for job in left:
             if leases.give_back(job, HANDOVER):
                 log.warning("job given back", job=job.pk, task=job.task)
-        self._ended.set()
         if self._at_exit:
             self._at_exit.cancel()
 
