@@ -93,6 +93,18 @@ REACHES = {
 }
 
 
+_DAYS_NEEDED = {
+    OnboardingStatus.NOT_CONTACTED: 1,
+    OnboardingStatus.CONTACTED: 1,
+    OnboardingStatus.INVITED: 3,
+    OnboardingStatus.ONBOARDING_STARTED: 5,
+    OnboardingStatus.ONBOARDING_COMPLETED: 11,
+    OnboardingStatus.ACTIVE: 15,
+    OnboardingStatus.INACTIVE: 38,
+    OnboardingStatus.OPTED_OUT: 8,
+}
+
+
 @dataclass(frozen=True)
 class Options:
     """How much history: drivers, days back from today, and the seed of chance."""
@@ -195,7 +207,9 @@ def _plan_life(history: History, number: int) -> None:
         history.at(joined, 12 + number / 400, life.consent)
     if chance.random() < 0.8:
         history.at(joined, 14, life.assign)
-    day = joined + timedelta(days=chance.randint(1, 6))
+    # the team works through the list for weeks: who is to get far by today is called early enough
+    latest = min(_DAYS_NEEDED[ending], joined_back - 1)
+    day = history.day(chance.randint(latest, max(latest, joined_back - 1)))
     if reach == 0:
         if chance.random() < 0.4:
             history.at(_working(day), chance.uniform(9, 16), life.miss)

@@ -43,6 +43,15 @@ def one_of(name: str, choices: tuple[str, ...], default: str) -> str:
     return value
 
 
+def whole_number(name: str, default: int, *, least: int = 0) -> int:
+    value = text(name)
+    if not value:
+        return default
+    if not value.isascii() or not value.isdecimal() or int(value) < least:
+        raise ImproperlyConfigured(f"{name} is “{value}”. Use a whole number, at least {least}.")
+    return int(value)
+
+
 def names(name: str, default: str = "") -> list[str]:
     return [part.strip() for part in text(name, default).split(",") if part.strip()]
 
