@@ -2,13 +2,15 @@
 
 import hashlib
 import secrets
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
+from uuid import UUID
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower
+from django.utils.crypto import salted_hmac
 
 from drivercrm.accounts.enums import Role, Theme
 from drivercrm.core import clock
@@ -16,10 +18,18 @@ from drivercrm.core.ids import uuid7
 
 INVITATION_DAYS = 7
 
+# The organisation's row has the key 1; the journal names it by this.
+ORGANISATION_ID = UUID(int=1)
+
 
 def secret_hash(secret: str) -> str:
     """What is kept of an invitation's or token's secret. It has 256 random bits, so one SHA-256 is enough."""
     return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def new_mark() -> str:
+    """A random text that sessions are bound to."""
+    return secrets.token_hex(16)
 
 
 class UserManager(BaseUserManager["User"]):
@@ -41,6 +51,7 @@ class User(AbstractBaseUser):
     is_active = models.BooleanField(default=True)
     theme = models.CharField(max_length=5, choices=Theme.choices, blank=True, default=Theme.SYSTEM)
     has_shortcuts = models.BooleanField(default=True)
+    session_mark = models.CharField(max_length=32, default=new_mark, editable=False)
     created_at = models.DateTimeField(default=clock.now)
 
     objects: ClassVar[UserManager] = UserManager()
@@ -65,6 +76,16 @@ class User(AbstractBaseUser):
         first, *rest = self.name.split()
         return f"{first} {rest[-1][0]}" if rest else first
 
+    def end_sessions(self) -> None:
+        """Makes every session of this person worthless once the row is saved."""
+        self.session_mark = new_mark()
+
+    def _get_session_auth_hash(self, secret: str | None = None) -> str:
+        """What a session must hold to be theirs: bound to the password and to the mark, so either ends it."""
+        return salted_hmac(
+            "drivercrm.session", self.password + self.session_mark, secret=secret, algorithm="sha256"
+        ).hexdigest()
+
 
 class Invitation(models.Model):
     """A link that lets one person choose a password and join with one role."""
@@ -86,13 +107,14 @@ class Invitation(models.Model):
         return f"{self.role} invitation"
 
     @property
+    def ends_at(self) -> datetime:
+        """The moment after which the link is too old."""
+        return self.created_at + timedelta(days=INVITATION_DAYS)
+
+    @property
     def is_open(self) -> bool:
         """Whether the link still works: unused, not revoked, and no older than seven days."""
-        return (
-            self.accepted_at is None
-            and self.revoked_at is None
-            and clock.now() < self.created_at + timedelta(days=INVITATION_DAYS)
-        )
+        return self.accepted_at is None and self.revoked_at is None and clock.now() < self.ends_at
 
 
 class ApiToken(models.Model):
@@ -125,6 +147,22 @@ class ApiToken(models.Model):
     @property
     def is_live(self) -> bool:
         return self.revoked_at is None and (self.expires_at is None or clock.now() < self.expires_at)
+
+
+class SignInCount(models.Model):
+    """Passwords tried for one hashed key since its last rest; `ends_at` is when the count starts again."""
+
+    key = models.CharField(max_length=64, primary_key=True)
+    attempts = models.PositiveIntegerField(default=0)
+    is_noted = models.BooleanField(default=False)
+    ends_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "sign_in_counts"
+        indexes = [models.Index(fields=["ends_at"], name="sign_in_count_old")]
+
+    def __str__(self) -> str:
+        return f"{self.attempts} attempts"
 
 
 STEP_DEFAULTS: list[dict[str, Any]] = [

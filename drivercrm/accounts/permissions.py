@@ -59,6 +59,24 @@ MAY: dict[Can, frozenset[Role]] = {
     Can.AUDIT: frozenset({ADM}),
 }
 
+# The table's rows in words, in the order in which the team page shows them.
+SAYS: dict[Can, str] = {
+    Can.READ_DRIVERS: "See drivers",
+    Can.READ_REPORTS: "See reports",
+    Can.SAVE_VIEWS: "Save views of their own",
+    Can.OWN_PROFILE: "Change their own profile",
+    Can.READ_MESSAGES: "Read messages and call notes",
+    Can.CONTACT_DRIVER: "Contact a driver, set follow-ups",
+    Can.RECORD_CONSENT: "Record consent",
+    Can.EDIT_DRIVERS: "Add, change and move drivers",
+    Can.IMPORT: "Import drivers",
+    Can.EXPORT: "Export lists",
+    Can.SETTINGS: "Change the organisation's settings",
+    Can.TEAM: "Invite people, change roles",
+    Can.TOKENS: "Make API tokens",
+    Can.AUDIT: "Read the audit log",
+}
+
 # What no token may ever do, whatever its role: these need a person (spec §1, §11).
 PERSONS_ONLY = frozenset({Can.OWN_PROFILE, Can.SETTINGS, Can.TEAM, Can.TOKENS})
 
@@ -78,6 +96,11 @@ class Access:
 
     def may(self, can: Can) -> bool:
         return can in self.cans
+
+    @property
+    def can(self) -> dict[str, bool]:
+        """The same question for templates: `{% if request.access.can.edit_drivers %}`."""
+        return {str(one): True for one in self.cans}
 
     def check(self, can: Can) -> None:
         """Raises NotAllowed when the role or the token's scopes leave this out."""

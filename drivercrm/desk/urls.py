@@ -1,3 +1,7 @@
-from django.urls import URLPattern
+from django.urls import URLPattern, path
 
-urlpatterns: list[URLPattern] = []
+from drivercrm.desk import audit
+
+urlpatterns: list[URLPattern] = [
+    path("settings/audit/", audit.settings_audit, name="settings_audit"),
+]

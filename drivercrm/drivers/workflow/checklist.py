@@ -5,6 +5,7 @@ from uuid import UUID
 
 from django.db import transaction
 
+from drivercrm.accounts import workflow as accounts
 from drivercrm.accounts.models import Organisation
 from drivercrm.core import clock
 from drivercrm.core.actors import Actor
@@ -67,3 +68,9 @@ def undo_step(driver: Driver, step: str, *, by: Actor, act: UUID | None = None) 
                 if refusal.code != "moved_on":
                     raise
     driver.refresh_from_db()
+
+
+@accounts.step_keeper
+def is_done_by_anybody(step: str) -> bool:
+    """Whether any driver has done this step: such a step cannot leave the checklist."""
+    return OnboardingStep.objects.filter(step=step).exists()
