@@ -38,3 +38,19 @@ class CallOutcome(TextChoices):
     BUSY = "busy", "Busy"
     WRONG_NUMBER = "wrong_number", "Wrong number"
     MISSED = "missed", "Missed"
+
+
+def _calls(direction: Direction, *outcomes: CallOutcome) -> list[tuple[str, str]]:
+    return [(f"{direction}:{outcome}", str(outcome.label)) for outcome in outcomes]
+
+
+# Which outcomes a call in each direction can have, as the form to log one offers them.
+CALLS_OUT = _calls(
+    Direction.OUTBOUND,
+    CallOutcome.ANSWERED,
+    CallOutcome.VOICEMAIL,
+    CallOutcome.NO_ANSWER,
+    CallOutcome.BUSY,
+    CallOutcome.WRONG_NUMBER,
+)
+CALLS_IN = _calls(Direction.INBOUND, CallOutcome.ANSWERED, CallOutcome.MISSED)

@@ -1,3 +1,7 @@
-from django.urls import URLPattern
+from django.urls import URLPattern, path
 
-urlpatterns: list[URLPattern] = []
+from drivercrm.communications import views
+
+urlpatterns: list[URLPattern] = [
+    path("drivers/<uuid:pk>/calls/", views.driver_calls, name="driver_calls"),
+]

@@ -3,12 +3,15 @@
 import hashlib
 import hmac
 from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
 from uuid import UUID
 
 from django.conf import settings
 
-from drivercrm.consent.enums import ConsentEventKind, ConsentState
+from drivercrm.consent.enums import ConsentChannel, ConsentEventKind, ConsentState, Purpose
 from drivercrm.consent.models import Consent, ConsentEvent, SuppressedAddress
+from drivercrm.drivers.models import Driver
 
 State = dict[tuple[str, str], str]
 
@@ -58,3 +61,107 @@ def suppressed(addresses: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
         "address_hash", flat=True
     )
     return {hashes[row] for row in rows}
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What stands for one channel and purpose, and the event that decided it; none where never asked."""
+
+    channel: str
+    purpose: str
+    state: str
+    event: ConsentEvent | None
+
+    @property
+    def label(self) -> str:
+        """The purpose in words."""
+        return str(Purpose(self.purpose).label)
+
+    @property
+    def state_label(self) -> str:
+        """The state in words."""
+        return str(ConsentState(self.state).label)
+
+
+@dataclass(frozen=True)
+class ChannelLine:
+    """One channel of a driver: whether there is an address, and what stands for each purpose."""
+
+    channel: str
+    has_address: bool
+    purposes: list[Standing]
+
+    @property
+    def label(self) -> str:
+        """The channel in words."""
+        return str(ConsentChannel(self.channel).label)
+
+    @property
+    def mark(self) -> str:
+        """The state that the channel's icon shows: service, the driver's own matters."""
+        return self.purposes[0].state if self.has_address else "none"
+
+
+def overview(driver: Driver) -> list[ChannelLine]:
+    """Every channel and purpose of one driver with the event that decided it, in one query."""
+    decided = from_ledger([driver.pk])[driver.pk]
+    addresses = {
+        ConsentChannel.WHATSAPP: bool(driver.whatsapp_address),
+        ConsentChannel.TELEGRAM: bool(driver.telegram_username),
+        ConsentChannel.EMAIL: bool(driver.email),
+        ConsentChannel.PHONE: bool(driver.phone),
+    }
+    return [
+        ChannelLine(
+            str(channel),
+            has_address,
+            [
+                _standing(str(channel), purpose, decided.get((str(channel), purpose)))
+                for purpose in Purpose.values
+            ],
+        )
+        for channel, has_address in addresses.items()
+    ]
+
+
+def _standing(channel: str, purpose: str, event: ConsentEvent | None) -> Standing:
+    return Standing(channel, purpose, event.kind if event else ConsentState.NEVER_ASKED, event)
+
+
+@dataclass(frozen=True)
+class ConsentAct:
+    """What was said at one moment: the events that one act recorded together."""
+
+    act: UUID
+    kind: str
+    at: datetime
+    source: str
+    evidence: str
+    actor: str
+    pairs: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def covers(self) -> str:
+        """“WhatsApp, Email: service” or “everything”."""
+        channels = list(dict.fromkeys(channel for channel, _ in self.pairs))
+        purposes = list(dict.fromkeys(purpose for _, purpose in self.pairs))
+        if len(self.pairs) == len(ConsentChannel.values) * len(Purpose.values):
+            return "everything"
+        names = ", ".join(str(ConsentChannel(channel).label) for channel in channels)
+        return f"{names}: {' and '.join(str(Purpose(purpose).label).lower() for purpose in purposes)}"
+
+
+def as_acts(events: Iterable[ConsentEvent]) -> list[ConsentAct]:
+    """Events put together by the act that recorded them, in their order."""
+    acts: dict[tuple[UUID, str], ConsentAct] = {}
+    for event in events:
+        key = (event.act, event.kind)
+        if key not in acts:
+            acts[key] = ConsentAct(event.act, event.kind, event.at, event.source, event.evidence, event.actor)
+        acts[key].pairs.append((event.channel, event.purpose))
+    return list(acts.values())
+
+
+def history(driver: Driver) -> list[ConsentAct]:
+    """Everything this driver ever said or was asked about consent, the latest first."""
+    return as_acts(ConsentEvent.objects.filter(driver=driver).order_by("-at", "-id"))

@@ -59,3 +59,21 @@ class Outcome(TextChoices):
 
     DONE = "done", "Done"
     CLOSED = "closed", "Closed by an opt-out or a merge"
+
+
+# The words for a driver's columns, wherever people read or edit them.
+FIELD_NAMES = {
+    "name": "Name",
+    "given_name": "Given name",
+    "phone": "Phone",
+    "whatsapp_number": "WhatsApp",
+    "email": "Email",
+    "telegram_username": "Telegram",
+    "preferred_channel": "Preferred",
+    "area": "Area",
+    "language": "Language",
+    "timo_driver_id": "Timo driver ID",
+    "pathpulse_account_id": "PathPulse account",
+    "notes": "Notes",
+    "owner": "Owner",
+}

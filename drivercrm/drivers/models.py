@@ -14,6 +14,7 @@ from django.db.models.functions import Coalesce, Concat, Lower
 
 from drivercrm.core import clock
 from drivercrm.core.ids import uuid7
+from drivercrm.core.phone import is_mobile
 from drivercrm.drivers.enums import (
     FollowUpSource,
     IdentityKind,
@@ -246,6 +247,19 @@ class Driver(models.Model):
     def greeting(self) -> str:
         """What to call this person in a message or a sentence."""
         return self.given_name or self.name
+
+    @property
+    def whatsapp_address(self) -> str:
+        """Where WhatsApp reaches this driver: the WhatsApp number, else a mobile phone; empty if neither (spec §2)."""
+        if self.whatsapp_number:
+            return self.whatsapp_number
+        return self.phone if self.phone and is_mobile(self.phone) else ""
+
+    @property
+    def wa_me(self) -> str:
+        """The digits of a wa.me link, where the WhatsApp address is a number."""
+        digits = self.whatsapp_address.removeprefix("+")
+        return digits if digits.isascii() and digits.isdigit() else ""
 
 
 class StatusChange(models.Model):

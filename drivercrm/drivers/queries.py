@@ -1,15 +1,19 @@
 """Reads that join or add up."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from statistics import median
+from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, Min, Q
+from django.db.models import Count, F, Min, OuterRef, Q, QuerySet, Subquery
 
+from drivercrm.accounts.models import Organisation, User
 from drivercrm.core import clock
-from drivercrm.drivers.enums import OnboardingStatus
-from drivercrm.drivers.models import Driver, FollowUp, StatusChange
-from drivercrm.drivers.moves import RANK
+from drivercrm.drivers.enums import OnboardingStatus, Trigger
+from drivercrm.drivers.models import Driver, FollowUp, OnboardingStep, StatusChange
+from drivercrm.drivers.moves import PATH, RANK, moves_for
 
 
 def histories(driver_ids: Iterable[UUID]) -> dict[UUID, list[StatusChange]]:
@@ -66,3 +70,151 @@ def completed_per_day(days: int) -> list[int]:
 def locked(driver_ids: Iterable[UUID]) -> list[Driver]:
     """The drivers, locked until the transaction ends, always in the same order so that nobody deadlocks."""
     return list(Driver.objects.select_for_update(of=("self",)).filter(pk__in=list(driver_ids)).order_by("pk"))
+
+
+# One driver
+
+
+@dataclass(frozen=True)
+class StepLine:
+    """One step of the checklist for one driver; a step that is no longer configured stays if it was done."""
+
+    key: str
+    label: str
+    is_required: bool
+    done_at: datetime | None
+    done_by: str
+
+
+def checklist(driver: Driver) -> list[StepLine]:
+    """The configured steps in order, with who ticked them when."""
+    done = {step.step: step for step in OnboardingStep.objects.filter(driver=driver)}
+    lines = []
+    for step in Organisation.current().onboarding_steps:
+        row = done.pop(step["key"], None)
+        lines.append(
+            StepLine(
+                step["key"],
+                step["label"],
+                step["required"],
+                row.done_at if row else None,
+                row.done_by if row else "",
+            )
+        )
+    return lines + [
+        StepLine(key, _plain(key), False, row.done_at, row.done_by) for key, row in sorted(done.items())
+    ]
+
+
+def step_name(key: str) -> str:
+    """The words for a step of the checklist."""
+    labels = {step["key"]: step["label"] for step in Organisation.current().onboarding_steps}
+    return labels.get(key) or _plain(key)
+
+
+def _plain(key: str) -> str:
+    return key.replace("_", " ").capitalize()
+
+
+def allowed_moves(status: str) -> list[tuple[str, str]]:
+    """The statuses that staff may choose from this one (spec §3): opted out is consent's own door."""
+    if moves_for(Trigger.STAFF, status) is None:
+        return []
+    return [
+        (value, label)
+        for value, label in OnboardingStatus.choices
+        if value not in {status, OnboardingStatus.OPTED_OUT}
+    ]
+
+
+def open_follow_ups(driver: Driver) -> "QuerySet[FollowUp]":
+    """The driver's open follow-ups, the earliest first."""
+    return (
+        FollowUp.objects.filter(driver=driver, done_at__isnull=True)
+        .select_related("owner")
+        .order_by("due_at", "id")
+    )
+
+
+def staff() -> "QuerySet[User]":
+    """Who may look after a driver: everybody who can sign in, by name."""
+    return User.objects.filter(is_active=True).only("id", "name").order_by("name", "id")
+
+
+def follow_up_choices() -> dict[str, Any]:
+    """What a form for a new follow-up offers: tomorrow, and whose it may be."""
+    return {"staff": list(staff()), "tomorrow": (clock.today() + timedelta(days=1)).isoformat()}
+
+
+# Many drivers
+
+
+def stage_medians(days: int = 90, sample: int = 500) -> dict[str, float]:
+    """The median days that drivers stood in a stage before they moved on to the next one.
+
+    Over the latest moves of the last days, `sample` at most for each stage; a stage that was passed through
+    in the same moment does not count. Stages without a move are left out.
+    """
+    since = clock.now() - timedelta(days=days)
+    found: dict[str, float] = {}
+    for stage, following in zip(PATH, PATH[1:], strict=False):
+        left = StatusChange.objects.filter(
+            to_status=following,
+            at__gte=since,
+            from_status=stage,
+            reverses__isnull=True,
+            reversed_by__isnull=True,
+        ).order_by("-at")
+        entered = StatusChange.objects.filter(
+            driver_id=OuterRef("driver_id"),
+            sequence__lt=OuterRef("sequence"),
+            to_status=stage,
+            reverses__isnull=True,
+            reversed_by__isnull=True,
+        ).order_by("-sequence")
+        came = F("driver__created_at") if stage == PATH[0] else Subquery(entered.values("at")[:1])
+        stays = [
+            (at - since_at).total_seconds()
+            for at, since_at in left.annotate(came_at=came).values_list("at", "came_at")[:sample]
+            if since_at is not None and at > since_at
+        ]
+        if stays:
+            found[str(stage)] = median(stays) / 86_400
+    return found
+
+
+def unreached(limit: int, owner: Q | None = None) -> list[tuple[Driver, datetime]]:
+    """Drivers to whom every message has finally failed, with when that was known; the latest first (spec §3)."""
+    back = (
+        StatusChange.objects.filter(
+            to_status=OnboardingStatus.NOT_CONTACTED,
+            trigger=Trigger.UNREACHED,
+            driver__onboarding_status=OnboardingStatus.NOT_CONTACTED,
+        )
+        .filter(owner or Q())
+        .select_related("driver__owner")
+        .order_by("-at", "-id")
+    )
+    found: dict[UUID, tuple[Driver, datetime]] = {}
+    for change in back[: 2 * limit]:
+        found.setdefault(change.driver_id, (change.driver, change.at))
+    return list(found.values())[:limit]
+
+
+def net_active_since(moment: datetime) -> int:
+    """How many more drivers became active than stopped being so since a moment."""
+    standing = StatusChange.objects.filter(at__gte=moment)
+    entered = standing.filter(to_status=OnboardingStatus.ACTIVE).count()
+    others = [status for status in OnboardingStatus.values if status != OnboardingStatus.ACTIVE]
+    left = standing.filter(to_status__in=others, from_status=OnboardingStatus.ACTIVE).count()
+    return entered - left
+
+
+def completed_since(day: date) -> int:
+    """Drivers whose onboarding was first completed on or after a local day."""
+    return Driver.objects.filter(onboarding_complete_date__gte=clock.day_start(day)).count()
+
+
+def signed_up() -> int:
+    """Drivers who have ever reached onboarding started: they accepted, and did something about it."""
+    return Driver.objects.filter(onboarding_start_date__isnull=False).count()

@@ -14,7 +14,12 @@ document.addEventListener("click", (event) => {
     open(wanted);
     return;
   }
-  if (event.target.closest?.("[data-close]")) event.target.closest("dialog")?.close();
+  const closer = event.target.closest?.("[data-close]");
+  const around = closer?.closest("dialog");
+  if (!around) return;
+  // a link that leads back without JavaScript only closes here
+  if (closer.matches("a")) event.preventDefault();
+  around.close();
 });
 
 // a press on the scrim, not one that merely ends there after selecting text

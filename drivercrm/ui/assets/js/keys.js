@@ -33,7 +33,11 @@ function press(element) {
   if (element.matches("input, textarea, select")) {
     element.focus();
     element.select?.();
-  } else element.click();
+  } else {
+    element.click();
+    // the arrow keys walk an opened menu from its summary
+    if (element.matches("summary")) element.focus();
+  }
 }
 
 document.addEventListener("keydown", (event) => {

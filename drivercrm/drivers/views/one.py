@@ -1,0 +1,330 @@
+"""What people do with one driver; the page itself is laid out by the desk.
+
+Each action answers with the news `driver-changed`, which the regions of the page on screen listen to, and with
+a toast that can take it back where the verb can.
+"""
+
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.views.decorators.http import require_POST
+
+from drivercrm.accounts.models import User
+from drivercrm.accounts.permissions import Can, needs
+from drivercrm.core import clock
+from drivercrm.core.actors import Actor
+from drivercrm.core.errors import Refused
+from drivercrm.drivers import queries
+from drivercrm.drivers import workflow as drivers
+from drivercrm.drivers.enums import FIELD_NAMES, OnboardingStatus, PreferredChannel
+from drivercrm.drivers.forms.one import (
+    DetailsForm,
+    FieldsForm,
+    FollowUpForm,
+    NewFollowUpForm,
+    NotesForm,
+    OwnerForm,
+    StatusForm,
+    stored_text,
+)
+from drivercrm.drivers.models import Driver, FollowUp
+from drivercrm.ui import formats
+from drivercrm.ui.answers import changed, changed_part, is_swap, refuse_in
+from drivercrm.ui.toasts import toast
+
+WRONG = 422
+
+
+def _by(request: HttpRequest) -> Actor:
+    actor: Actor = request.access.actor  # type: ignore[attr-defined]
+    return actor
+
+
+def _page(driver: Driver | UUID) -> str:
+    return reverse("driver", args=[driver.pk if isinstance(driver, Driver) else driver])
+
+
+def _form(
+    request: HttpRequest,
+    fragment: str,
+    title: str,
+    driver: Driver,
+    context: dict[str, Any],
+    status: int = 200,
+) -> HttpResponse:
+    """A form of the driver's page: the fragment for htmx, else a page of its own around it."""
+    context = {"driver": driver, **context}
+    if is_swap(request):
+        return render(request, fragment, context, status=status)
+    return render(
+        request, "drivers/form.html", {"fragment": fragment, "title": title, **context}, status=status
+    )
+
+
+# Status
+
+
+@needs(Can.EDIT_DRIVERS)
+def driver_status(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Moves the driver, with a reason."""
+    driver = get_object_or_404(Driver, pk=pk)
+    form = StatusForm(request.POST or None)
+    if form.is_valid():
+        try:
+            act = drivers.change_status(driver, **form.cleaned_data, by=_by(request))
+        except Refused as refusal:
+            refuse_in(form, refusal)
+        else:
+            undo = reverse("driver_status_undo", args=[pk, act])
+            name = OnboardingStatus(driver.onboarding_status).label
+            toast(request, f"{driver.greeting} set to {name}", undo)
+            return changed(request, _page(driver))
+    choices = queries.allowed_moves(driver.onboarding_status)
+    context = {"form": form, "status_choices": choices}
+    status = WRONG if form.errors else 200
+    return _form(request, "drivers/_status_form.html", "Change status", driver, context, status)
+
+
+@require_POST
+@needs(Can.EDIT_DRIVERS)
+def driver_status_undo(request: HttpRequest, pk: UUID, act: UUID) -> HttpResponse:
+    """Takes a move back."""
+    drivers.undo_act(act, by=_by(request))
+    toast(request, "Status put back")
+    return changed(request, _page(pk))
+
+
+# Details, notes, owner
+
+
+@needs(Can.EDIT_DRIVERS)
+def driver_details(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """The details as a form, and what it sends."""
+    return _fields(request, pk, DetailsForm, "details", "Edit details")
+
+
+@needs(Can.EDIT_DRIVERS)
+def driver_notes(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """The notes as a form, and what it sends."""
+    return _fields(request, pk, NotesForm, "notes", "Edit notes")
+
+
+@needs(Can.READ_DRIVERS)
+def driver_details_shown(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """The details as they are read: what Cancel brings back."""
+    return _shown(request, pk, "details")
+
+
+@needs(Can.READ_DRIVERS)
+def driver_notes_shown(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """The notes as they are read: what Cancel brings back."""
+    return _shown(request, pk, "notes")
+
+
+def _shown(request: HttpRequest, pk: UUID, noun: str) -> HttpResponse:
+    driver = get_object_or_404(Driver, pk=pk)
+    if not is_swap(request):
+        return changed(request, _page(driver))
+    return render(request, f"drivers/_{noun}.html", {"driver": driver})
+
+
+def _fields(request: HttpRequest, pk: UUID, kind: type[FieldsForm], noun: str, title: str) -> HttpResponse:
+    driver = get_object_or_404(Driver, pk=pk)
+    form = kind(request.POST if request.method == "POST" else None)
+    if form.is_valid():
+        try:
+            entry = drivers.edit(driver, form.changes(), expected=form.seen(), by=_by(request))
+        except Refused as refusal:
+            if refusal.code == "edited_since":
+                driver.refresh_from_db()
+                form.note_conflicts(driver)
+            refuse_in(form, refusal)
+        else:
+            if entry is not None:
+                undo = reverse("driver_details_undo", args=[pk, entry])
+                toast(request, f"{noun.capitalize()} saved", undo)
+            return changed_part(request, _page(driver), f"drivers/_{noun}.html", {"driver": driver})
+    lines = [_line(form, driver, column) for column in form.columns]
+    status = WRONG if form.errors else 200
+    context = {"form": form, "lines": lines, "channels": PreferredChannel.choices}
+    return _form(request, f"drivers/_{noun}_form.html", title, driver, context, status)
+
+
+def _line(form: FieldsForm, driver: Driver, column: str) -> dict[str, Any]:
+    """One field of the form: what is in it, what was seen, and what somebody else stored meanwhile."""
+    stored = stored_text(driver, column)
+    conflict = form.conflicts.get(column)
+    return {
+        "name": column,
+        "label": FIELD_NAMES[column],
+        "value": form.data.get(column, stored) if form.is_bound else stored,
+        "seen": conflict if conflict is not None else form.seen()[column] if form.is_bound else stored,
+        "conflict": conflict,
+        "errors": [] if conflict is not None else form.errors.get(column, []),
+    }
+
+
+@require_POST
+@needs(Can.EDIT_DRIVERS)
+def driver_details_undo(request: HttpRequest, pk: UUID, entry: int) -> HttpResponse:
+    """Puts the values before one edit back."""
+    drivers.undo_edit(entry, by=_by(request))
+    toast(request, "Edit undone")
+    return changed(request, _page(pk))
+
+
+@require_POST
+@needs(Can.EDIT_DRIVERS)
+def driver_owner(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Gives the driver to somebody, or to nobody."""
+    driver = get_object_or_404(Driver, pk=pk)
+    form = OwnerForm(request.POST)
+    if not form.is_valid():
+        raise Refused("unknown_owner", form.errors["owner"][0], field="owner")
+    owner: User | None = form.cleaned_data["owner"]
+    entry = drivers.assign([pk], owner, by=_by(request))
+    if entry is not None:
+        text = (
+            f"{owner.name} looks after {driver.greeting}" if owner else f"{driver.greeting} has no owner now"
+        )
+        toast(request, text, reverse("driver_details_undo", args=[pk, entry]))
+    return changed(request, _page(driver))
+
+
+# Checklist
+
+
+@require_POST
+@needs(Can.EDIT_DRIVERS)
+def driver_step(request: HttpRequest, pk: UUID, step: str) -> HttpResponse:
+    """Ticks a step of the checklist."""
+    driver = get_object_or_404(Driver, pk=pk)
+    act = drivers.complete_step(driver, step, by=_by(request))
+    undo = reverse("driver_step_undo", args=[pk, step])
+    toast(request, f"{queries.step_name(step)}: done", f"{undo}?act={act}")
+    return changed(request, _page(driver))
+
+
+@require_POST
+@needs(Can.EDIT_DRIVERS)
+def driver_step_undo(request: HttpRequest, pk: UUID, step: str) -> HttpResponse:
+    """Unticks a step; with the act that ticked it, the move that it caused goes back too."""
+    driver = get_object_or_404(Driver, pk=pk)
+    act = _uuid_or_none(request.GET.get("act", ""))
+    drivers.undo_step(driver, step, by=request.access.actor, act=act)  # type: ignore[attr-defined]
+    toast(request, f"{queries.step_name(step)}: not done", reverse("driver_step", args=[pk, step]))
+    return changed(request, _page(driver))
+
+
+def _uuid_or_none(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
+# Follow-ups
+
+
+@needs(Can.EDIT_DRIVERS)
+def driver_follow_ups(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Sets a follow-up."""
+    driver = get_object_or_404(Driver, pk=pk)
+    form = NewFollowUpForm(request.POST if request.method == "POST" else None)
+    context: dict[str, Any] = {"driver": driver, **queries.follow_up_choices()}
+    if form.is_valid():
+        try:
+            made = drivers.set_follow_ups(
+                [pk],
+                due_at=form.due_at,
+                is_all_day=form.is_all_day,
+                reason=form.cleaned_data["reason"],
+                owner=form.cleaned_data["owner"],
+                by=_by(request),
+            )
+        except Refused as refusal:
+            refuse_in(form, refusal)
+        else:
+            undo = reverse("follow_up_undo", args=[made[0].pk])
+            toast(request, f"Follow-up set for {due_text(made[0])}", undo)
+            return changed_part(request, _page(driver), "drivers/_follow_up_form.html", context)
+    context["form"] = form
+    status = WRONG if form.errors else 200
+    return _form(request, "drivers/_follow_up_form.html", "Set a follow-up", driver, context, status)
+
+
+@needs(Can.EDIT_DRIVERS)
+def follow_up(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Another moment or reason for a follow-up."""
+    one = get_object_or_404(FollowUp.objects.select_related("driver", "owner"), pk=pk)
+    form = FollowUpForm(request.POST if request.method == "POST" else None)
+    if form.is_valid():
+        try:
+            drivers.move_follow_up(
+                one,
+                due_at=form.due_at,
+                is_all_day=form.is_all_day,
+                reason=form.cleaned_data["reason"],
+                by=_by(request),
+            )
+        except Refused as refusal:
+            refuse_in(form, refusal)
+        else:
+            toast(request, f"Follow-up moved to {due_text(one)}")
+            return changed_part(request, _page(one.driver), "drivers/_follow_up.html", {"follow_up": one})
+    context = {
+        "form": form,
+        "follow_up": one,
+        "due_on": clock.local_day(one.due_at).isoformat(),
+        "due_hour": "" if one.is_all_day else formats.clock_time(one.due_at),
+    }
+    status = WRONG if form.errors else 200
+    return _form(request, "drivers/_follow_up_edit.html", "Edit follow-up", one.driver, context, status)
+
+
+@needs(Can.READ_DRIVERS)
+def follow_up_shown(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """A follow-up as it is read: what Cancel brings back."""
+    one = get_object_or_404(FollowUp.objects.select_related("owner"), pk=pk)
+    if not is_swap(request):
+        return changed(request, _page(one.driver_id))
+    return render(request, "drivers/_follow_up.html", {"follow_up": one})
+
+
+@require_POST
+@needs(Can.EDIT_DRIVERS)
+def follow_up_done(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Marks a follow-up done."""
+    one = get_object_or_404(FollowUp.objects.select_related("driver"), pk=pk)
+    drivers.complete_follow_up(one, by=_by(request))
+    toast(request, f"Follow-up of {one.driver.name} done", reverse("follow_up_reopening", args=[pk]))
+    return changed(request, _page(one.driver))
+
+
+@require_POST
+@needs(Can.EDIT_DRIVERS)
+def follow_up_reopening(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Opens a follow-up that was done."""
+    one = get_object_or_404(FollowUp, pk=pk)
+    drivers.reopen_follow_ups([one], by=_by(request))
+    toast(request, "Follow-up is open again")
+    return changed(request, _page(one.driver_id))
+
+
+@require_POST
+@needs(Can.EDIT_DRIVERS)
+def follow_up_undo(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Takes the setting of a follow-up back."""
+    one = get_object_or_404(FollowUp, pk=pk)
+    drivers.drop_follow_ups([pk], by=_by(request))
+    toast(request, "Follow-up removed")
+    return changed(request, _page(one.driver_id))
+
+
+def due_text(one: FollowUp) -> str:
+    """`Mon 23 Nov 2026`, with the hour where there is one."""
+    day = formats.day(one.due_at)
+    return day if one.is_all_day else f"{day}, {formats.clock_time(one.due_at)}"
