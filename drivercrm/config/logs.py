@@ -7,7 +7,9 @@ import uuid
 from collections.abc import Callable
 
 import structlog
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
+
+from drivercrm.core.errors import Refused, trail
 
 log = structlog.get_logger("drivercrm.request")
 
@@ -66,17 +68,20 @@ class RequestLog:
         structlog.contextvars.bind_contextvars(request_id=request_id)
         began = time.perf_counter()
         response = self.get_response(request)
+        seconds = time.perf_counter() - began
+        metrics.count_request(request.method or "", response.status_code, seconds)
         match = request.resolver_match
         log.info(
             "request",
             method=request.method,
             view=match.view_name if match else None,
             status=response.status_code,
-            ms=round((time.perf_counter() - began) * 1000, 1),
+            ms=round(seconds * 1000, 1),
         )
         response["X-Request-ID"] = request_id
         return response
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> None:
-        """The traceback without local values, so that nobody's number lands in a log."""
-        log.error("unhandled exception", exc_info=exception)
+        """The error's class and the lines it came through, never its words: they may quote a person."""
+        if not isinstance(exception, Refused | Http404):
+            log.error("unhandled exception", error=type(exception).__name__, trail=trail(exception))

@@ -2,20 +2,17 @@
 
 import re
 import threading
-import traceback
 from collections.abc import Sequence
 from datetime import timedelta
-from pathlib import Path
 
 from django.db import IntegrityError, connection
 from django.db.models import F
 
 from drivercrm.core import clock
-from drivercrm.core.errors import Refused
+from drivercrm.core.errors import Refused, trail
 from drivercrm.jobs.enums import JobState
 from drivercrm.jobs.models import Job
 
-PACKAGE = Path(__file__).resolve().parent.parent
 # quoted text, mail addresses and long numbers: what an error message repeats of a person
 PERSONAL = re.compile(r"'[^']*'|\"[^\"]*\"|“[^”]*”|\S+@\S+|\+?\d(?:[\s-]?\d){4,}")
 
@@ -114,9 +111,6 @@ def describe(error: BaseException) -> str:
 
 
 def place(error: BaseException) -> str:
-    """The innermost line of this package that the error came through, such as `drivers/workflow.py:12`."""
-    for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        path = Path(frame.filename)
-        if path.is_relative_to(PACKAGE) and path.parent != PACKAGE / "jobs":
-            return f"{path.relative_to(PACKAGE)}:{frame.lineno}"
-    return "outside Driver CRM"
+    """The innermost line of this package, the queue itself aside, that the error came through."""
+    lines = [line for line in trail(error) if not line.startswith("jobs/")]
+    return lines[-1] if lines else "outside Driver CRM"
