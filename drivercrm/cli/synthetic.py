@@ -360,9 +360,12 @@ class _Life:
             if place == 0 or chance.random() < 0.7
         ]
         for day in days:
-            history.at(day, 23.5, lambda day=day: self._drive(day, noted=day in {days[0], days[-1]}))
+            history.at(day, 23.5, self._drive(day, is_noted=day in {days[0], days[-1]}))
 
-    def _drive(self, day: date, *, noted: bool) -> None:
+    def _drive(self, day: date, *, is_noted: bool) -> Callable[[], object]:
+        return lambda: self._record_usage(day, is_noted=is_noted)
+
+    def _record_usage(self, day: date, *, is_noted: bool) -> None:
         chance = self.history.chance
         self.history.usage.append(
             EngagementMetric(
@@ -374,7 +377,7 @@ class _Life:
                 created_at=clock.now(),
             )
         )
-        if noted:
+        if is_noted:
             drivers.note_usage(self.driver, day, by=automation("demo"))
 
     def plan_follow_up(self, due: date) -> None:
