@@ -5,7 +5,7 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= python3
-UV := UV_PROJECT_ENVIRONMENT=$(VENV) VIRTUAL_ENV=$(VENV) $(BIN)/uv
+UV := VIRTUAL_ENV=$(VENV) $(BIN)/uv --system-certs
 BUILT := drivercrm/ui/static/built/manifest.json
 SOURCES := $(shell find drivercrm/ui/assets -type f 2>/dev/null) package.json vite.config.js
 export DJANGO_SETTINGS_MODULE := drivercrm.config.settings
