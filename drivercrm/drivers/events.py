@@ -96,3 +96,30 @@ class FollowUpReopened(Event):
     name: ClassVar[str] = "follow_up.reopened"
     driver_ids: list[UUID]
     follow_up_ids: list[UUID]
+
+
+@dataclass(frozen=True)
+class ListExported(Event):
+    """A list of drivers left as a file: which one, and how many rows."""
+
+    name: ClassVar[str] = "drivers.exported"
+    format: str
+    filter: str
+    rows: int
+
+
+@dataclass(frozen=True)
+class ViewSaved(Event):
+    """A list of drivers was given a name, or its name, filters or readers were changed."""
+
+    name: ClassVar[str] = "view.saved"
+    view_id: UUID
+    is_shared: bool
+
+
+@dataclass(frozen=True)
+class ViewDeleted(Event):
+    """A named list is gone; its drivers are not."""
+
+    name: ClassVar[str] = "view.deleted"
+    view_id: UUID

@@ -1,8 +1,19 @@
 from django.urls import URLPattern, path
 
-from drivercrm.drivers.views import one
+from drivercrm.drivers.views import many, one, saved_views
 
 urlpatterns: list[URLPattern] = [
+    path("drivers/new/", many.driver_new, name="driver_new"),
+    path("drivers/status/", many.drivers_status, name="drivers_status"),
+    path("drivers/status/<uuid:act>/undo/", many.drivers_status_undo, name="drivers_status_undo"),
+    path("drivers/owner/", many.drivers_owner, name="drivers_owner"),
+    path("drivers/owner/<int:entry>/undo/", many.drivers_owner_undo, name="drivers_owner_undo"),
+    path("drivers/follow-ups/", many.drivers_follow_ups, name="drivers_follow_ups"),
+    path("drivers/follow-ups/<uuid:pk>/undo/", many.drivers_follow_ups_undo, name="drivers_follow_ups_undo"),
+    path("drivers/views/", saved_views.saved_views, name="saved_views"),
+    path("drivers/views/restoration/", saved_views.saved_view_restoration, name="saved_view_restoration"),
+    path("drivers/views/<uuid:pk>/", saved_views.saved_view, name="saved_view"),
+    path("drivers/views/<uuid:pk>/deletion/", saved_views.saved_view_deletion, name="saved_view_deletion"),
     path("drivers/<uuid:pk>/status/", one.driver_status, name="driver_status"),
     path("drivers/<uuid:pk>/status/<uuid:act>/undo/", one.driver_status_undo, name="driver_status_undo"),
     path("drivers/<uuid:pk>/details/", one.driver_details, name="driver_details"),

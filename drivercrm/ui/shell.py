@@ -29,12 +29,13 @@ class NavItem:
 
 @dataclass(frozen=True)
 class PinnedView:
-    """A saved view kept in the sidebar."""
+    """A saved view kept in the sidebar. An unknown `count` is filled in later, into the place named by `key`."""
 
     label: str
     url: str
-    count: int | None = None
+    count: int | str | None = None
     current: bool = False
+    key: str = ""
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ class Shell:
     `mobile` holds up to four items for the tab bar of phones; everything else is behind “More” there.
     `search_url` is the search page that works without JavaScript, `palette_url` answers the palette's queries
     with groups of options (see the gallery). `theme_url`, when given, stores the chosen theme (POST `theme`).
+    `counts_url`, when given, is asked once for counts that are not known yet; it answers with their places.
     `shortcuts` is off for people who turned single keys off (WCAG 2.1.4).
     """
 
@@ -67,4 +69,5 @@ class Shell:
     search_url: str = ""
     palette_url: str = ""
     theme_url: str = ""
+    counts_url: str = ""
     shortcuts: bool = True

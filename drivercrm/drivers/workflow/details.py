@@ -93,10 +93,10 @@ def edit(
         changes = journal.changed_fields(driver.pk, before, clean)
         if not changes:
             return None
-        _check_unique(clean, exclude=driver.pk)
+        changed = {change.field for change in changes}
+        _check_unique({field: clean[field] for field in changed}, exclude=driver.pk)
         for field, value in clean.items():
             setattr(held, field, value)
-        changed = {change.field for change in changes}
         if by.is_person:
             held.edited_fields = sorted({*held.edited_fields, *changed})
         held.updated_at = clock.now()
@@ -267,10 +267,16 @@ def _keep_identities(driver: Driver, *, source: str) -> None:
             continue
         if old:
             ChannelIdentity.objects.filter(pk=old.pk).update(until=clock.now())
-        if value:
+        if value and not _is_shared(driver, kind, value):
             ChannelIdentity.objects.create(
                 driver=driver, channel=CHANNEL_OF[kind], kind=kind, value=value, source=source
             )
+
+
+def _is_shared(driver: Driver, kind: str, value: str) -> bool:
+    """Whether the address is another driver's: a person has let both records have it, the identity stays theirs."""
+    others = ChannelIdentity.objects.filter(kind=kind, value=value, until__isnull=True)
+    return others.exclude(driver=driver).exists()
 
 
 def delete_untouched(driver_ids: Sequence[UUID], *, by: Actor) -> None:

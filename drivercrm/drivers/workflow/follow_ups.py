@@ -41,6 +41,7 @@ def set_follow_ups(
     """One follow-up for each driver; `next_follow_up_date` follows in the same transaction (spec §5.5)."""
     if len(reason) > 200:
         raise Refused("reason_too_long", "Keep the reason under 200 letters.", field="reason")
+    now = clock.now()  # one moment for all, so that they can be found again together
     with transaction.atomic():
         drivers = locked(driver_ids)
         opted_out = [driver for driver in drivers if driver.onboarding_status == OnboardingStatus.OPTED_OUT]
@@ -56,6 +57,7 @@ def set_follow_ups(
                     owner=owner,
                     source=source,
                     created_by=str(by),
+                    created_at=now,
                 )
                 for driver in drivers
                 if driver.onboarding_status != OnboardingStatus.OPTED_OUT

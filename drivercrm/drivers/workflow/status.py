@@ -269,10 +269,10 @@ def _tail_of(act: UUID, history: History) -> list[StatusChange]:
     return [] if any(change.trigger in consents for change in tail) else tail
 
 
-def opt_out(driver: Driver, *, by: Actor, at: datetime, reason: str) -> None:
+def opt_out(driver: Driver, *, by: Actor, at: datetime, reason: str, act: UUID | None = None) -> None:
     """Consent was withdrawn: the driver leaves the path, open follow-ups close. Called by consent alone (spec §4)."""
     with transaction.atomic():
-        moved = trigger([driver.pk], Trigger.CONSENT_WITHDRAWN, by=by, at=at, reason=reason)
+        moved = trigger([driver.pk], Trigger.CONSENT_WITHDRAWN, by=by, at=at, reason=reason, act=act)
         open_ones = FollowUp.objects.filter(driver=driver, done_at__isnull=True)
         end_follow_ups(list(open_ones), Outcome.CLOSED, by=by)
         if moved:

@@ -30,7 +30,7 @@ document.addEventListener("keydown", (event) => {
     return;
   }
   if (event.key !== "ArrowDown" && event.key !== "ArrowUp") return;
-  if (event.altKey || event.target.matches("select, textarea")) return;
+  if (event.altKey || event.target.matches("select, textarea, input:not([type=checkbox], [type=radio])")) return;
   const items = [...menu.querySelectorAll(`.pop ${ITEM}`)].filter((item) => item.checkVisibility());
   const at = items.indexOf(event.target);
   const next = event.key === "ArrowDown" ? at + 1 : at < 0 ? items.length - 1 : at - 1;

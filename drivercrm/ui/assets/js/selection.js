@@ -29,7 +29,9 @@ function show(region, quiet = false) {
   }
   const whole = flag?.value === "1";
   const count = whole ? Number(every?.dataset.total ?? ticked) : ticked;
-  const text = grouped.format(count).replace(/[\s,]/g, "\u00a0");
+  // a capped total has words instead of a number: 1 000+
+  const words = whole && every?.dataset.words;
+  const text = words || grouped.format(count).replace(/[\s,]/g, "\u00a0");
   for (const place of region.querySelectorAll("[data-count]")) place.textContent = text;
   bar?.classList.toggle("is-open", ticked > 0);
   if (every) every.hidden = whole || Number(every.dataset.total) <= ticked;

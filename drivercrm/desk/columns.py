@@ -1,0 +1,209 @@
+"""The columns of the drivers list: their heads, their cells on the page, their values in a file.
+
+Cells are put together here instead of in a template: a page has 50 rows of ten, and the chooser mixes them freely.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.utils.html import escape
+
+from drivercrm.communications.models import Communication
+from drivercrm.consent import queries as consent
+from drivercrm.consent.enums import Purpose
+from drivercrm.core import clock
+from drivercrm.core.phone import is_mobile
+from drivercrm.ui import formats, icons, parts, words
+
+Row = dict[str, Any]
+
+# what every row of the list needs, whichever columns are shown
+READ = (
+    "id",
+    "name",
+    "onboarding_status",
+    "phone",
+    "whatsapp_number",
+    "telegram_username",
+    "email",
+    "preferred_channel",
+    "engagement_score",
+    "response_rate",
+    "last_contact_date",
+    "next_follow_up_date",
+    "owner_id",
+    "timo_driver_id",
+    "pathpulse_account_id",
+    "first_contact_date",
+    "onboarding_complete_date",
+    "last_active_date",
+    "total_communications",
+)
+CHANNELS = ("whatsapp", "telegram", "email")
+MUTED_DASH = f'<span class="mute">{formats.DASH}</span>'
+
+
+@dataclass
+class Around:
+    """What the rows of one page need beside their own columns: each is one query, or none."""
+
+    staff: Mapping[str, str]
+    now: datetime
+    today: datetime
+    consents: Mapping[UUID, consent.State]
+    last_channels: Mapping[UUID, str]
+
+    @classmethod
+    def of(cls, rows: list[Row], columns: Iterable[str], staff: Mapping[str, str]) -> "Around":
+        shown = set(columns)
+        ids = [row["id"] for row in rows]
+        return cls(
+            staff,
+            clock.now(),
+            clock.day_start(clock.today()),
+            consent.states(ids) if "channels" in shown and ids else {},
+            _last_channels(rows),
+        )
+
+
+def _last_channels(rows: list[Row]) -> dict[UUID, str]:
+    """The channel of each driver's last contact."""
+    dates = {row["id"]: row["last_contact_date"] for row in rows if row["last_contact_date"]}
+    if not dates:
+        return {}
+    found = Communication.objects.filter(driver_id__in=list(dates), sent_at__in=set(dates.values()))
+    return {
+        pk: channel
+        for pk, channel, at in found.values_list("driver_id", "channel", "sent_at")
+        if dates[pk] == at
+    }
+
+
+def channel_states(row: Row, states: consent.State) -> list[tuple[str, str]]:
+    """(channel, state) of the three channels for the driver's own matters; `none` where there is no address."""
+    number = row["whatsapp_number"] or (row["phone"] if row["phone"] and is_mobile(row["phone"]) else "")
+    addresses = (number, row["telegram_username"], row["email"])
+    return [
+        (channel, str(consent.state_of(states, channel, Purpose.SERVICE)) if address else "none")
+        for channel, address in zip(CHANNELS, addresses, strict=True)
+    ]
+
+
+def _channels(row: Row, around: Around) -> str:
+    states = around.consents.get(row["id"], {})
+    preferred = row["preferred_channel"]
+    marks = "".join(
+        parts.channel(channel, state, channel == preferred and state != "none")
+        for channel, state in channel_states(row, states)
+    )
+    return f'<span class="chs">{marks}</span>'
+
+
+def _status(row: Row, around: Around) -> str:
+    return parts.status_pill(row["onboarding_status"])
+
+
+def _phone(row: Row, around: Around) -> str:
+    return escape(formats.phone(row["phone"])) or MUTED_DASH
+
+
+def _score(row: Row, around: Around) -> str:
+    return parts.score(row["engagement_score"])
+
+
+def percent(share: float | None) -> str:
+    """`83%`, or a dash."""
+    return formats.DASH if share is None else f"{round(share * 100)}%"
+
+
+def _replies(row: Row, around: Around) -> str:
+    return percent(row["response_rate"])
+
+
+def last_contact(row: Row, around: Around, never: str = "Never") -> str:
+    """How long since the last contact, with the channel it came by."""
+    moment = row["last_contact_date"]
+    if not moment:
+        return f'<span class="mute">{never}</span>'
+    channel = around.last_channels.get(row["id"])
+    mark, said = "", ""
+    if channel:
+        mark, said = icons.icon(channel, 14), f'<span class="sr"> by {words.CHANNELS[channel]}</span>'
+    return f'<span class="row g6 soft" title="{formats.day_time(moment)}">{mark}{formats.ago(moment)}{said}</span>'
+
+
+def _last_contact(row: Row, around: Around) -> str:
+    return last_contact(row, around)
+
+
+def due(moment: datetime | None, around: Around, classes: str = "") -> str:
+    """A follow-up's day: late in red, today in strong, others plain. A whole day is late when it is over."""
+    if not moment:
+        return ""
+    whole_day = moment == around.today
+    if moment < around.now and not whole_day:
+        late = formats.ago(moment) if (around.now - moment).days else formats.clock_time(moment)
+        return f'<span class="due danger{classes}">{icons.icon("alarm", 14)}Overdue {late}</span>'
+    local = moment.astimezone(clock.zone())
+    if local.date() == around.today.astimezone(clock.zone()).date():
+        text = "Today" if whole_day else f"Today {local:%H:%M}"
+        return f'<span class="due med{classes}">{icons.icon("clock", 14)}{text}</span>'
+    return f'<span class="soft{classes}">{formats.DAYS[local.weekday()]} {formats.short_day(moment)}</span>'
+
+
+def _next_follow_up(row: Row, around: Around) -> str:
+    return due(row["next_follow_up_date"], around) or MUTED_DASH
+
+
+def _owner(row: Row, around: Around) -> str:
+    return escape(around.staff.get(str(row["owner_id"]), "")) or MUTED_DASH
+
+
+def _plain(column: str) -> Callable[[Row, Around], str]:
+    def cell(row: Row, around: Around) -> str:
+        return escape(row[column]) if row[column] else MUTED_DASH
+
+    return cell
+
+
+def _day(column: str) -> Callable[[Row, Around], str]:
+    def cell(row: Row, around: Around) -> str:
+        return formats.short_day(row[column]) if row[column] else MUTED_DASH
+
+    return cell
+
+
+def _count(row: Row, around: Around) -> str:
+    return formats.number(row["total_communications"])
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column on the page: its head, width in pixels, the order its head sorts by, and its cell."""
+
+    head: str
+    width: int
+    cell: Callable[[Row, Around], str]
+    sort: str = ""
+    classes: str = ""
+
+
+COLUMN: dict[str, Column] = {
+    "status": Column("Status", 186, _status),
+    "channels": Column("Channels", 100, _channels),
+    "phone": Column("Phone", 140, _phone, classes="soft"),
+    "engagement_score": Column("Engagement", 112, _score, "engagement_score"),
+    "response_rate": Column("Replies", 84, _replies, "response_rate", "r"),
+    "last_contact": Column("Last contact", 118, _last_contact, "last_contact"),
+    "next_follow_up": Column("Next follow-up", 134, _next_follow_up, "next_follow_up"),
+    "owner": Column("Owner", 120, _owner, classes="soft"),
+    "timo_driver_id": Column("Timo driver ID", 130, _plain("timo_driver_id"), classes="soft"),
+    "pathpulse_account_id": Column("PathPulse account", 150, _plain("pathpulse_account_id"), classes="soft"),
+    "first_contact": Column("First contact", 110, _day("first_contact_date"), classes="soft"),
+    "completed": Column("Completed", 110, _day("onboarding_complete_date"), classes="soft"),
+    "last_active": Column("Last active", 110, _day("last_active_date"), classes="soft"),
+    "messages": Column("Messages", 90, _count, classes="r"),
+}

@@ -1,0 +1,122 @@
+"""The lists of drivers that have a name: built in, one's own, and those that others share; and their counts."""
+
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from django.core.cache import caches
+from django.db.models import Q
+from django.http import HttpRequest
+from django.urls import reverse
+
+from drivercrm.accounts.models import User
+from drivercrm.core import clock
+from drivercrm.drivers import filters
+from drivercrm.drivers.models import SavedView
+from drivercrm.journal.models import Entry
+from drivercrm.ui import formats
+
+MORE = f"{formats.number(filters.COUNTED)}+"
+KEPT_SECONDS = 600
+
+
+@dataclass(frozen=True)
+class NamedList:
+    """A tab of the drivers page. `saved` is its row, when a person made it."""
+
+    key: str
+    name: str
+    query: str
+    saved: SavedView | None = None
+
+    @property
+    def url(self) -> str:
+        address = reverse("drivers")
+        return address if self.key == ALL.key else f"{address}?{urlencode({'view': self.key})}"
+
+    @property
+    def list(self) -> filters.ListQuery:
+        return filters.parse(self.query)
+
+
+ALL = NamedList("all", "All drivers", "")
+BUILT_IN = (
+    ALL,
+    NamedList(
+        "follow-up",
+        "Follow-up this week",
+        "next_follow_up.before=next_week&status.not=opted_out&sort=next_follow_up",
+    ),
+    NamedList(
+        "stalled", "Stalled in onboarding", "status=onboarding_started&started.before=-7d&sort=last_contact"
+    ),
+    NamedList("not-asked", "Consent not asked", "consent=never_asked"),
+    NamedList("opted-out", "Opted out", "status=opted_out"),
+)
+
+
+def saved(request: HttpRequest, user: User) -> list[SavedView]:
+    """One's own views and the shared ones, in one query for each request."""
+    kept: list[SavedView] | None = getattr(request, "saved_views", None)
+    if kept is None:
+        mine = Q(owner=user) | Q(is_shared=True)
+        kept = list(SavedView.objects.filter(mine).order_by("position", "created_at"))
+        request.saved_views = kept  # type: ignore[attr-defined]
+    return kept
+
+
+def named_lists(request: HttpRequest, user: User) -> list[NamedList]:
+    """The tabs: built-in lists, one's own, then shared ones. An own view replaces a built-in of the same name."""
+    rows = sorted(saved(request, user), key=lambda row: row.owner_id != user.pk)
+    mine = {row.name for row in rows if row.owner_id == user.pk}
+    own = [NamedList(str(row.pk), row.name, row.query, row) for row in rows]
+    return [one for one in BUILT_IN if one is ALL or one.name not in mine] + own
+
+
+def pinned(request: HttpRequest, user: User) -> list[NamedList]:
+    """One's own pinned views, for the sidebar."""
+    return [
+        one
+        for one in named_lists(request, user)
+        if one.saved and one.saved.is_pinned and one.saved.owner_id == user.pk
+    ]
+
+
+def in_words(total: int | None) -> str:
+    """A capped count: `312`, or `1 000+`."""
+    return MORE if total is None else formats.number(total)
+
+
+def shown_count(request: HttpRequest, one: NamedList, user: User) -> str:
+    """The count as long as nothing happened since it was taken; empty, and to be asked for, when it is not known."""
+    kept = caches["memory"].get(_place(one, user))
+    if kept and kept[0] == _newest_entry(request):
+        return str(kept[1])
+    request.wants_counts = True  # type: ignore[attr-defined]
+    return ""
+
+
+def counted(request: HttpRequest, one: NamedList, user: User) -> str:
+    """The count, taken now unless it is known."""
+    known = shown_count(request, one, user)
+    if known:
+        return known
+    return keep_count(request, one, user, filters.count(one.list, filters.Viewer.now(user.pk)))
+
+
+def keep_count(request: HttpRequest, one: NamedList, user: User, total: int | None) -> str:
+    """Remembers a count until the journal's next entry, ten minutes at most."""
+    words = in_words(total)
+    caches["memory"].set(_place(one, user), (_newest_entry(request), words), KEPT_SECONDS)
+    return words
+
+
+def _place(one: NamedList, user: User) -> str:
+    return f"list-count:{clock.today()}:{user.pk}:{one.key}:{hash(one.query)}"
+
+
+def _newest_entry(request: HttpRequest) -> int:
+    """The number of the journal's newest entry, asked for once in a request."""
+    if not hasattr(request, "newest_entry"):
+        newest = Entry.objects.order_by("-pk").values_list("pk", flat=True).first()
+        request.newest_entry = newest or 0  # type: ignore[attr-defined]
+    return int(request.newest_entry)  # type: ignore[attr-defined]
