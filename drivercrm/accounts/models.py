@@ -165,6 +165,30 @@ class SignInCount(models.Model):
         return f"{self.attempts} attempts"
 
 
+class IdempotencyKey(models.Model):
+    """One POST that a program may repeat: what it asked, and the answer it got (spec §9).
+
+    Written in the transaction of the effect, so that neither exists without the other. The answer may hold a
+    driver's details; it is deleted after a day.
+    """
+
+    actor = models.CharField(max_length=80)
+    key = models.CharField(max_length=255)
+    request_hash = models.CharField(max_length=64)
+    status = models.PositiveSmallIntegerField(null=True)
+    headers = models.JSONField(default=dict)
+    answer = models.TextField(blank=True, default="")
+    created_at = models.DateTimeField(default=clock.now)
+
+    class Meta:
+        db_table = "idempotency_keys"
+        constraints = [models.UniqueConstraint(fields=["actor", "key"], name="idempotency_key_once")]
+        indexes = [models.Index(fields=["created_at"], name="idempotency_key_old")]
+
+    def __str__(self) -> str:
+        return self.key
+
+
 STEP_DEFAULTS: list[dict[str, Any]] = [
     {"key": "app_installed", "label": "App installed", "required": True},
     {"key": "pathpulse_account_created", "label": "PathPulse account created", "required": True},

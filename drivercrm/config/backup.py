@@ -120,7 +120,7 @@ def check_sqlite(file: Path) -> None:
         raise Refused("damaged", f"The database file is damaged: {answer}.")
 
 
-def run_tool(name: str, words: list[str]) -> None:
+def run_tool(name: str, words: list[str], *, names_database: bool = True) -> None:
     """Runs one of PostgreSQL's own programs on our database; refuses with its first line when it fails."""
     at = connection.settings_dict
     found = shutil.which(name)
@@ -133,7 +133,7 @@ def run_tool(name: str, words: list[str]) -> None:
         "PGHOST": at["HOST"] or "",
         "PGPORT": str(at["PORT"] or ""),
         "PGUSER": at["USER"] or "",
-        "PGDATABASE": at["NAME"],
+        "PGDATABASE": at["NAME"] if names_database else "",
         "PGPASSWORD": at["PASSWORD"] or "",
         "PGSSLMODE": at["OPTIONS"].get("sslmode", "prefer"),
     }

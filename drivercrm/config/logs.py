@@ -9,6 +9,7 @@ from collections.abc import Callable
 import structlog
 from django.http import Http404, HttpRequest, HttpResponse
 
+from drivercrm.config import metrics
 from drivercrm.core.errors import Refused, trail
 
 log = structlog.get_logger("drivercrm.request")

@@ -4,5 +4,6 @@ from drivercrm.jobs.clockwork import every, every_day
 
 SCHEDULE = [
     every("30 seconds", "journal.sweep"),
+    every("1 hour", "accounts.forget_answers"),
     every_day("03:10", "drivers.mark_inactive"),
 ]

@@ -11,11 +11,13 @@ from dataclasses import dataclass
 
 import structlog
 from django.db import connection
+from django.urls import get_resolver
 from granian.constants import Interfaces
 from granian.log import LogLevels
 from granian.server import MTServer
 
 from drivercrm.config.processes import stop, told_to_stop
+from drivercrm.config.restore import in_use
 from drivercrm.config.wsgi import application
 from drivercrm.core.errors import Refused
 from drivercrm.jobs import workflow as jobs
@@ -78,16 +80,18 @@ def run(options: Options) -> int:
         log_level=LogLevels.warning,
         log_dictconfig=_quiet(),
     )
+    get_resolver().url_patterns  # noqa: B018 - loads every page now, not at the first request
     worker = jobs.worker() if options.has_jobs else None
-    if worker:
-        worker.start()
-    log.info("serving", address=str(options.bind), threads=options.threads, jobs=options.has_jobs)
-    try:
-        # past MTServer's own warning, which is meant for interpreters without a lock
-        super(MTServer, server).serve(target_loader=lambda: application, wrap_loader=False)
-    finally:
+    with in_use():
         if worker:
-            worker.stop()
+            worker.start()
+        log.info("serving", address=str(options.bind), threads=options.threads, jobs=options.has_jobs)
+        try:
+            # past MTServer's own warning, which is meant for interpreters without a lock
+            super(MTServer, server).serve(target_loader=lambda: application, wrap_loader=False)
+        finally:
+            if worker:
+                worker.stop()
     log.info("stopped")
     return 0
 
@@ -95,7 +99,8 @@ def run(options: Options) -> int:
 def work(*, threads: int, queues: Sequence[str] | None) -> None:
     """Runs jobs until SIGTERM or SIGINT."""
     log.info("working", threads=threads, queues=queues or "all")
-    jobs.worker(threads=threads, queues=queues).run()
+    with in_use():
+        jobs.worker(threads=threads, queues=queues).run()
     log.info("stopped")
 
 

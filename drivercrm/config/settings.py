@@ -18,6 +18,9 @@ ADDRESS_KEY = environment.lasting_key(DATA_DIR, "DRIVERCRM_ADDRESS_KEY", sqlite=
 JOBS_ENGINE = environment.one_of("DRIVERCRM_JOBS", ("embedded",), "embedded")
 JOBS_SCHEDULE = "drivercrm.config.schedule"
 
+API_PER_MINUTE = environment.whole_number("DRIVERCRM_API_PER_MINUTE", 6000)
+METRICS_TOKEN = environment.text("DRIVERCRM_METRICS_TOKEN")
+
 ALLOWED_HOSTS = environment.names("DRIVERCRM_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = environment.names("DRIVERCRM_ORIGINS")
 BEHIND_HTTPS = environment.flag("DRIVERCRM_HTTPS")
@@ -135,6 +138,7 @@ ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_EMAIL_NOTIFICATIONS = False
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
 ACCOUNT_SESSION_REMEMBER = True
+MFA_ADAPTER = "drivercrm.accounts.adapter.TwoStep"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "Driver CRM"
 MFA_ALLOW_UNVERIFIED_EMAIL = True  # staff join by a link from an admin; no mail is sent

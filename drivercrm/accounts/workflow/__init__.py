@@ -9,6 +9,7 @@ from drivercrm.accounts.workflow.profile import (
     save_profile,
     sign_out_everywhere,
 )
+from drivercrm.accounts.workflow.repeats import forget_answers
 from drivercrm.accounts.workflow.sign_in import attempt_failed, attempt_succeeded, begin_attempt
 from drivercrm.accounts.workflow.team import (
     change_role,
@@ -37,6 +38,7 @@ __all__ = [
     "create_user",
     "deactivate",
     "find",
+    "forget_answers",
     "invite",
     "make_first_admin",
     "make_password_link",
