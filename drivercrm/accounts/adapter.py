@@ -5,6 +5,7 @@ from typing import Any
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.auth_backends import AuthenticationBackend
 from allauth.core import context
+from allauth.mfa.adapter import DefaultMFAAdapter
 from django.contrib import messages
 from django.contrib.auth import authenticate
 from django.core.exceptions import ValidationError
@@ -35,7 +36,6 @@ class InvitationOnly(DefaultAccountAdapter):
         **DefaultAccountAdapter.error_messages,
         "email_password_mismatch": "The email or the password is wrong.",
         "incorrect_password": "The password is wrong.",
-        "incorrect_code": "The code is wrong or has run out. Use the newest one.",
         "too_many_login_attempts": "Too many wrong tries. Wait some minutes and try again.",
         "rate_limited": "Too many tries in a row. Wait a minute and try again.",
     }
@@ -87,3 +87,12 @@ class InvitationOnly(DefaultAccountAdapter):
         to = TWO_STEP_NEWS.get(template_prefix)
         if to:
             accounts.note_two_step(user, to, by=Actor("user", str(user.pk), "web"))
+
+
+class TwoStep(DefaultMFAAdapter):
+    """The second step, in our words."""
+
+    error_messages = {
+        **DefaultMFAAdapter.error_messages,
+        "incorrect_code": "The code is wrong or has run out. Use the newest one.",
+    }
