@@ -1,6 +1,8 @@
 """Filters by consent, added to every list of drivers."""
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import OuterRef, Q, Subquery, Value
+from django.db.models.functions import Coalesce
+from django.db.models.lookups import In, IsNull
 
 from drivercrm.consent.enums import ConsentChannel, ConsentState, Purpose
 from drivercrm.consent.models import Consent
@@ -9,23 +11,14 @@ from drivercrm.drivers.filters import Choices, Field, Viewer, add_field
 STATES: Choices = ConsentState.choices
 
 
-def _held(channel: str = "", states: tuple[str, ...] = ()) -> Exists:
-    rows = Consent.objects.filter(driver_id=OuterRef("pk"))
-    if channel:
-        rows = rows.filter(channel=channel, purpose=Purpose.SERVICE)
-    if states:
-        rows = rows.filter(state__in=states)
-    return Exists(rows)
-
-
 def _on(channel: str) -> Field:
     """The state of one channel for the driver's own matters (service), as the list's icons show it."""
+    # one value looked up per driver: unlike EXISTS, no planner turns it into a reading of the whole ledger
+    rows = Consent.objects.filter(driver_id=OuterRef("pk"), channel=channel, purpose=Purpose.SERVICE)
+    state = Coalesce(Subquery(rows.values("state")[:1]), Value(ConsentState.NEVER_ASKED))
 
     def where(op: str, values: tuple[str, ...], viewer: Viewer) -> Q:
-        kept = tuple(value for value in values if value != ConsentState.NEVER_ASKED)
-        condition = Q(_held(channel, kept)) if kept else Q(pk__in=[])
-        if ConsentState.NEVER_ASKED in values:
-            condition |= ~Q(_held(channel))
+        condition = Q(In(state, values))
         return ~condition if op == "not" else condition
 
     def seek(op: str, values: tuple[str, ...], viewer: Viewer) -> Q:
@@ -38,10 +31,14 @@ def _on(channel: str) -> Field:
 
 
 def _anywhere(op: str, values: tuple[str, ...], viewer: Viewer) -> Q:
-    kept = tuple(value for value in values if value != ConsentState.NEVER_ASKED)
-    condition = Q(_held(states=kept)) if kept else Q(pk__in=[])
-    if ConsentState.NEVER_ASKED in values:
-        condition |= ~Q(_held())
+    """A state on at least one channel for any purpose; never asked means on none."""
+    rows = Consent.objects.filter(driver_id=OuterRef("pk"))
+    condition = Q(pk__in=[])
+    kept = [value for value in values if value != ConsentState.NEVER_ASKED]
+    if kept:
+        condition |= Q(IsNull(Subquery(rows.filter(state__in=kept).values("pk")[:1]), False))
+    if len(kept) < len(values):
+        condition |= Q(IsNull(Subquery(rows.values("pk")[:1]), True))
     return ~condition if op == "not" else condition
 
 

@@ -19,8 +19,9 @@ State = dict[tuple[str, str], str]
 def states(driver_ids: Iterable[UUID]) -> dict[UUID, State]:
     """(channel, purpose) → state of each driver, in one query; what is not there was never asked."""
     found: dict[UUID, State] = {pk: {} for pk in driver_ids}
-    for row in Consent.objects.filter(driver_id__in=list(found)):
-        found[row.driver_id][row.channel, row.purpose] = row.state
+    rows = Consent.objects.filter(driver_id__in=list(found))
+    for pk, channel, purpose, state in rows.values_list("driver_id", "channel", "purpose", "state"):
+        found[pk][channel, purpose] = state
     return found
 
 

@@ -4,12 +4,12 @@ Cells are put together here instead of in a template: a page has 50 rows of ten,
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from html import escape
 from typing import Any
 from uuid import UUID
-
-from django.utils.html import escape
+from zoneinfo import ZoneInfo
 
 from drivercrm.communications.models import Communication
 from drivercrm.consent import queries as consent
@@ -55,6 +55,15 @@ class Around:
     today: datetime
     consents: Mapping[UUID, consent.State]
     last_channels: Mapping[UUID, str]
+    zone: ZoneInfo = field(default_factory=clock.zone)
+    drawn: dict[object, str] = field(default_factory=dict)
+
+    def once(self, key: object, draw: Callable[[], str]) -> str:
+        """A mark that many rows share, drawn once for the page."""
+        known = self.drawn.get(key)
+        if known is None:
+            known = self.drawn[key] = draw()
+        return known
 
     @classmethod
     def of(cls, rows: list[Row], columns: Iterable[str], staff: Mapping[str, str]) -> "Around":
@@ -93,17 +102,24 @@ def channel_states(row: Row, states: consent.State) -> list[tuple[str, str]]:
 
 
 def _channels(row: Row, around: Around) -> str:
-    states = around.consents.get(row["id"], {})
+    states = channel_states(row, around.consents.get(row["id"], {}))
     preferred = row["preferred_channel"]
-    marks = "".join(
-        parts.channel(channel, state, channel == preferred and state != "none")
-        for channel, state in channel_states(row, states)
-    )
-    return f'<span class="chs">{marks}</span>'
+
+    def draw() -> str:
+        marks = (parts.channel(one, state, one == preferred and state != "none") for one, state in states)
+        return f'<span class="chs">{"".join(marks)}</span>'
+
+    return around.once((preferred, *states), draw)
+
+
+def status(row: Row, around: Around, variant: str = "") -> str:
+    """The status with its ring."""
+    now = row["onboarding_status"]
+    return around.once((variant, now), lambda: parts.status_pill(now, variant))
 
 
 def _status(row: Row, around: Around) -> str:
-    return parts.status_pill(row["onboarding_status"])
+    return status(row, around)
 
 
 def _phone(row: Row, around: Around) -> str:
@@ -111,7 +127,9 @@ def _phone(row: Row, around: Around) -> str:
 
 
 def _score(row: Row, around: Around) -> str:
-    return parts.score(row["engagement_score"])
+    value = row["engagement_score"]
+    shown = None if value is None else round(value)
+    return around.once(("score", shown), lambda: parts.score(shown))
 
 
 def percent(share: float | None) -> str:
@@ -129,10 +147,15 @@ def last_contact(row: Row, around: Around, never: str = "Never") -> str:
     if not moment:
         return f'<span class="mute">{never}</span>'
     channel = around.last_channels.get(row["id"])
-    mark, said = "", ""
-    if channel:
-        mark, said = icons.icon(channel, 14), f'<span class="sr"> by {words.CHANNELS[channel]}</span>'
-    return f'<span class="row g6 soft" title="{formats.day_time(moment)}">{mark}{formats.ago(moment)}{said}</span>'
+    mark, said = around.once(("by", channel), lambda: _by(channel)).split("|")
+    return f'<span class="row g6 soft">{mark}{formats.ago(moment)}{said}</span>'
+
+
+def _by(channel: str | None) -> str:
+    """The channel's icon, and its name for screen readers behind the time."""
+    if channel is None:
+        return "|"
+    return f'{icons.icon(channel, 14)}|<span class="sr"> ago by {words.CHANNELS[channel]}</span>'
 
 
 def _last_contact(row: Row, around: Around) -> str:
@@ -143,15 +166,14 @@ def due(moment: datetime | None, around: Around, classes: str = "") -> str:
     """A follow-up's day: late in red, today in strong, others plain. A whole day is late when it is over."""
     if not moment:
         return ""
-    whole_day = moment == around.today
-    if moment < around.now and not whole_day:
-        late = formats.ago(moment) if (around.now - moment).days else formats.clock_time(moment)
+    if moment < around.now and moment != around.today:
+        late = formats.ago(moment)
         return f'<span class="due danger{classes}">{icons.icon("alarm", 14)}Overdue {late}</span>'
-    local = moment.astimezone(clock.zone())
-    if local.date() == around.today.astimezone(clock.zone()).date():
-        text = "Today" if whole_day else f"Today {local:%H:%M}"
-        return f'<span class="due med{classes}">{icons.icon("clock", 14)}{text}</span>'
-    return f'<span class="soft{classes}">{formats.DAYS[local.weekday()]} {formats.short_day(moment)}</span>'
+    if moment < around.today + timedelta(days=1):
+        hour = "" if moment == around.today else f" {moment.astimezone(around.zone):%H:%M}"
+        return f'<span class="due med{classes}">{icons.icon("clock", 14)}Today{hour}</span>'
+    local = moment.astimezone(around.zone)
+    return f'<span class="soft{classes}">{formats.DAYS[local.weekday()]} {formats.short_day(local.date())}</span>'
 
 
 def _next_follow_up(row: Row, around: Around) -> str:

@@ -3,13 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from html import escape
 from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
-from django.urls import reverse
 from django.utils.cache import patch_vary_headers
-from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.http import require_safe
 
@@ -59,7 +58,7 @@ class Address:
     @cached_property
     def is_changed(self) -> bool:
         """Whether the list differs from its tab's, search aside."""
-        return self.query.unsearched.encode() != self.current.list.encode()
+        return self.query.unsearched.encode() != self.current.canonical
 
     @cached_property
     def came_from(self) -> str:
@@ -71,7 +70,7 @@ class Address:
         if self.current is saved_lists.ALL:
             return query.encode()
         pairs = urlencode({"view": self.current.key})
-        if query.unsearched.encode() == self.current.list.encode():
+        if query.unsearched.encode() == self.current.canonical:
             rest = urlencode({"q": query.search}) if query.search else ""
         else:
             rest = query.encode(is_explicit=True)
@@ -82,7 +81,7 @@ class Address:
         params = self.params(query or self.query)
         if cursor:
             params = f"{params}&cursor={cursor}" if params else f"cursor={cursor}"
-        return reverse("drivers") + (f"?{params}" if params else "")
+        return saved_lists.page() + (f"?{params}" if params else "")
 
     def hidden(self, *, without: str = "", is_explicit: bool = False) -> SafeString:
         """The list as hidden fields, for forms that change one thing about it."""
@@ -307,11 +306,11 @@ def _phone_row(row: Row, around: Around, came_from: str) -> str:
         ' class="row g6 soft"', ' class="row g4"'
     )
     next_due = columns.due(row["next_follow_up_date"], around, " xs end")
-    status = row["onboarding_status"]
+    status = columns.status(row, around, "bare")
     return (
         f'<li data-row="{row["id"]}">{parts.avatar(row["name"], "md")}'
         f'<a class="med trunc" href="/drivers/{row["id"]}/{came_from}">{name}</a><span class="xs mute">{last}</span>'
-        f'<div class="l2">{parts.status_pill(status, "bare")}{next_due}</div></li>'
+        f'<div class="l2">{status}{next_due}</div></li>'
     )
 
 

@@ -1,6 +1,7 @@
 """The lists of drivers that have a name: built in, one's own, and those that others share; and their counts."""
 
 from dataclasses import dataclass
+from functools import cache, cached_property
 from urllib.parse import urlencode
 
 from django.core.cache import caches
@@ -19,6 +20,12 @@ MORE = f"{formats.number(filters.COUNTED)}+"
 KEPT_SECONDS = 600
 
 
+@cache
+def page() -> str:
+    """The address of the drivers page; a list refers to it some thirty times."""
+    return reverse("drivers")
+
+
 @dataclass(frozen=True)
 class NamedList:
     """A tab of the drivers page. `saved` is its row, when a person made it."""
@@ -30,12 +37,16 @@ class NamedList:
 
     @property
     def url(self) -> str:
-        address = reverse("drivers")
-        return address if self.key == ALL.key else f"{address}?{urlencode({'view': self.key})}"
+        return page() if self.key == ALL.key else f"{page()}?{urlencode({'view': self.key})}"
 
-    @property
+    @cached_property
     def list(self) -> filters.ListQuery:
         return filters.parse(self.query)
+
+    @cached_property
+    def canonical(self) -> str:
+        """Its query string as the page writes it."""
+        return self.list.encode()
 
 
 ALL = NamedList("all", "All drivers", "")

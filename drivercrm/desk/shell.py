@@ -1,11 +1,11 @@
 """What surrounds every page: navigation by role, pinned views, the person."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
-from django.utils.functional import SimpleLazyObject
 
 from drivercrm.accounts.models import Organisation, User
 from drivercrm.accounts.permissions import Access, Can
@@ -34,9 +34,23 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     if not isinstance(user, User) and not getattr(user, "is_authenticated", False):
         return {"theme": _theme(request, "")}
     return {
-        "shell": SimpleLazyObject(lambda: _frame(request, request.user, request.access)),  # type: ignore[arg-type, attr-defined]
+        "shell": LazyShell(request),
         "theme": _theme(request, request.user.theme),  # type: ignore[union-attr]
     }
+
+
+class LazyShell:
+    """The frame, made at the first look at it and plain attributes from then on."""
+
+    def __init__(self, request: HttpRequest) -> None:
+        self._request = request
+
+    def __getattr__(self, name: str) -> Any:
+        request = self.__dict__.get("_request")
+        if request is None or name.startswith("_"):
+            raise AttributeError(name)
+        self.__dict__.update(vars(_frame(request, request.user, request.access)), _request=None)
+        return getattr(self, name)
 
 
 def _theme(request: HttpRequest, chosen: str) -> str:
@@ -45,6 +59,7 @@ def _theme(request: HttpRequest, chosen: str) -> str:
     return theme if theme in {"light", "dark"} else ""
 
 
+@lru_cache(maxsize=64)
 def page(name: str, *args: object) -> str:
     """A page's address; empty where this installation has no such page."""
     try:

@@ -3,16 +3,17 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.db.models import BooleanField, Case, CharField, Q, Value, When
+from django.db.models import CharField, Q
 from django.db.models.functions import Cast
 from django.http import QueryDict
 
 from drivercrm.core.errors import Refused
 from drivercrm.drivers.filters.fields import FIELDS, Viewer, read_id
 from drivercrm.drivers.filters.listing import Filter, ListQuery, parse
-from drivercrm.drivers.models import FEW, Driver, DriverQuerySet
+from drivercrm.drivers.models import Driver, DriverQuerySet, hidden
 
 COUNTED = 1000
+SORTED = 2000  # so many are fetched and sorted; beyond, an order is walked (ADR 0007)
 BULK_LIMIT = 5000
 
 
@@ -41,19 +42,20 @@ def find(query: ListQuery, viewer: Viewer) -> Found:
     """
     drivers = matching(query.unsearched, viewer)
     if query.search:
-        drivers, are_many = drivers.search_counted(query.search)
-        if are_many and not query.filters:
-            return Found(drivers, None)
-    elif all(_keeps_order(one, query) for one in query.filters[:1]) and len(query.filters) < 2:
+        drivers, hits = drivers.search_counted(query.search)
+        if not query.filters and len(query.search) > 2:
+            return Found(drivers, hits if hits is not None and hits <= COUNTED else None)
+    elif len(query.filters) < 2 and all(_keeps_order(one, query) for one in query.filters):
         return Found(drivers, _counted(drivers))
-    keys = list(drivers.values_list(Cast("pk", CharField()), flat=True)[: FEW + 1])
+    keys = list(drivers.values_list(Cast("pk", CharField()), flat=True)[: SORTED + 1])
     total = len(keys) if len(keys) <= COUNTED else None
-    if len(keys) <= FEW:
+    if len(keys) <= SORTED:
         return Found(Driver.objects.with_keys(keys), total)
     walked: DriverQuerySet = Driver.objects.all()
     for one in query.filters:
         condition = FIELDS[one.field].where(one.op, one.values, viewer)
-        walked = walked.filter(condition if _keeps_order(one, query) else _hidden(condition))
+        if condition != Q():
+            walked = walked.filter(condition if _keeps_order(one, query) else hidden(condition))
     return Found(walked.search(query.search), total)
 
 
@@ -73,13 +75,6 @@ def _keeps_order(one: Filter, query: ListQuery) -> bool:
     if known.column == query.order.field:
         return True
     return one.op == "is" and len(one.values) == 1 and query.sort_key in known.sorts
-
-
-def _hidden(condition: Q) -> Case:
-    """The condition as an expression that no index answers."""
-    if not condition:
-        return Case(default=Value(True), output_field=BooleanField())
-    return Case(When(condition, then=Value(True)), default=Value(False), output_field=BooleanField())
 
 
 def chosen(data: QueryDict, viewer: Viewer) -> list[UUID]:
