@@ -81,7 +81,7 @@ def database(folder: Path) -> dict[str, Any]:
         return {
             "ENGINE": "django.db.backends.sqlite3",
             "NAME": str(folder / "drivercrm.sqlite3"),
-            "CONN_MAX_AGE": None,  # opening the file and setting it up costs 3 ms, as much as a short page
+            "CONN_MAX_AGE": None,  # opening the file and setting it up costs a millisecond and the cache
             "OPTIONS": dict(SQLITE_OPTIONS),
         }
     try:
