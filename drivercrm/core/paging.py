@@ -115,6 +115,11 @@ def _segment(
     return found.order_by(f"{sign}{order.field}", f"{sign}id")
 
 
+def cursor_at(row: Any, order: Order, *, backwards: bool) -> str:
+    """The cursor of the rows after one row of the list, or before it."""
+    return _encode(row, order, backwards=backwards)
+
+
 def _encode(row: Any, order: Order, *, backwards: bool) -> str:
     value = read_row(row, order.field)
     if isinstance(value, datetime | date):

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from itertools import pairwise
 from statistics import median
 from typing import Any
 from uuid import UUID
@@ -157,7 +158,7 @@ def stage_medians(days: int = 90, sample: int = 500) -> dict[str, float]:
     """
     since = clock.now() - timedelta(days=days)
     found: dict[str, float] = {}
-    for stage, following in zip(PATH, PATH[1:], strict=False):
+    for stage, following in pairwise(PATH):
         left = StatusChange.objects.filter(
             to_status=following,
             at__gte=since,

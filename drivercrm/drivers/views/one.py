@@ -183,7 +183,7 @@ def driver_owner(request: HttpRequest, pk: UUID) -> HttpResponse:
     driver = get_object_or_404(Driver, pk=pk)
     form = OwnerForm(request.POST)
     if not form.is_valid():
-        raise Refused("unknown_owner", form.errors["owner"][0], field="owner")
+        raise Refused("unknown_owner", str(form.errors["owner"][0]), field="owner")
     owner: User | None = form.cleaned_data["owner"]
     entry = drivers.assign([pk], owner, by=_by(request))
     if entry is not None:
