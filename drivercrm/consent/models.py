@@ -51,7 +51,7 @@ class Consent(models.Model):
     driver = models.ForeignKey(Driver, on_delete=models.CASCADE, related_name="consents")
     channel = models.CharField(max_length=8, choices=ConsentChannel.choices)
     purpose = models.CharField(max_length=9, choices=Purpose.choices)
-    state = models.CharField(max_length=9, choices=ConsentState.choices)
+    state = models.CharField(max_length=11, choices=ConsentState.choices)
     since = models.DateTimeField()
 
     class Meta:

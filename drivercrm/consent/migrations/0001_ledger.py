@@ -34,7 +34,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(primary_key=True, serialize=False)),
                 ('channel', models.CharField(choices=[('whatsapp', 'WhatsApp'), ('telegram', 'Telegram'), ('email', 'Email'), ('phone', 'Phone')], max_length=8)),
                 ('purpose', models.CharField(choices=[('service', 'Service'), ('marketing', 'Marketing')], max_length=9)),
-                ('state', models.CharField(choices=[('never_asked', 'Never asked'), ('asked', 'Asked'), ('granted', 'Granted'), ('withdrawn', 'Withdrawn')], max_length=9)),
+                ('state', models.CharField(choices=[('never_asked', 'Never asked'), ('asked', 'Asked'), ('granted', 'Granted'), ('withdrawn', 'Withdrawn')], max_length=11)),
                 ('since', models.DateTimeField()),
                 ('driver', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='consents', to='drivers.driver')),
             ],
