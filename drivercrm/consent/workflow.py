@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Min, Q
 
 from drivercrm.consent import queries
 from drivercrm.consent.enums import ConsentChannel, ConsentEventKind, ConsentState, Purpose
@@ -13,6 +13,7 @@ from drivercrm.consent.events import ConsentGranted, ConsentWithdrawn
 from drivercrm.consent.models import Consent, ConsentEvent, SuppressedAddress
 from drivercrm.core import clock
 from drivercrm.core.actors import Actor
+from drivercrm.core.bulk import insert_rows
 from drivercrm.core.errors import Refused
 from drivercrm.core.ids import uuid7
 from drivercrm.drivers import workflow as drivers
@@ -70,6 +71,7 @@ def withdraw(
     evidence: str = "",
     wording: str = "",
     at: datetime | None = None,
+    act: UUID | None = None,
 ) -> None:
     """The driver said no. Everything, or the last granted channel, withdrawn → opted out; addresses are bound too.
 
@@ -81,13 +83,22 @@ def withdraw(
         locked = Driver.objects.select_for_update(of=("self",)).get(pk=driver.pk)
         had_grant = ConsentState.GRANTED in queries.states([driver.pk])[driver.pk].values()
         _write(
-            [locked], ConsentEventKind.WITHDRAWN, channels, purposes, source, evidence, wording, by, moment
+            [locked],
+            ConsentEventKind.WITHDRAWN,
+            channels,
+            purposes,
+            source,
+            evidence,
+            wording,
+            by,
+            moment,
+            act,
         )
         _suppress(locked, channels, purposes)
         left = ConsentState.GRANTED in queries.states([driver.pk])[driver.pk].values()
         everything = set(channels) == set(ALL_CHANNELS) and set(purposes) == set(ALL_PURPOSES)
         if everything or (had_grant and not left):
-            drivers.opt_out(locked, by=by, at=moment, reason=f"Consent withdrawn: {source}")
+            drivers.opt_out(locked, by=by, at=moment, reason=f"Consent withdrawn: {source}", act=act)
         journal.announce(
             ConsentWithdrawn([driver.pk], list(channels), list(purposes)), by=by, driver_id=driver.pk
         )
@@ -104,6 +115,7 @@ def grant_by_import(
     by: Actor,
     at: datetime,
     act: UUID,
+    wording: str = "",
 ) -> list[UUID]:
     """What an import's stated basis covers, for drivers who never said no. Returns the drivers it covered.
 
@@ -129,8 +141,87 @@ def grant_by_import(
             )
             missing.setdefault(wanted, []).append(driver)
         for pairs, group in missing.items():
-            _write_pairs(group, ConsentEventKind.GRANTED, pairs, source, evidence, "", by, at, act)
+            _write_pairs(group, ConsentEventKind.GRANTED, pairs, source, evidence, wording, by, at, act)
     return [driver.pk for driver in covered]
+
+
+def grant_to_new(
+    driver_ids: Sequence[UUID],
+    *,
+    channels: Sequence[str],
+    purposes: Sequence[str],
+    source: str,
+    evidence: str,
+    wording: str,
+    by: Actor,
+    at: datetime,
+    act: UUID,
+) -> None:
+    """What an import's basis covers, for drivers whom it has just made: their ledger is empty, so this is quick."""
+    _check(channels, purposes)
+    pairs = [(channel, purpose) for channel in channels for purpose in purposes]
+    proof = (
+        ConsentEventKind.GRANTED,
+        at,
+        clock.now(),
+        source[:40],
+        wording[:500],
+        evidence[:500],
+        str(by),
+        act,
+    )
+    with transaction.atomic():
+        insert_rows(
+            ConsentEvent,
+            (
+                *("id", "driver_id", "channel", "purpose", "kind", "at", "recorded_at"),
+                *("source", "wording", "evidence", "actor", "act"),
+            ),
+            ((uuid7(), pk, *pair, *proof) for pk in driver_ids for pair in pairs),
+        )
+        insert_rows(
+            Consent,
+            ("driver_id", "channel", "purpose", "state", "since"),
+            ((pk, *pair, ConsentState.GRANTED, at) for pk in driver_ids for pair in pairs),
+        )
+        if Purpose.SERVICE in purposes:
+            drivers.set_opt_in(dict.fromkeys(driver_ids, True))
+        if driver_ids:
+            journal.announce(
+                ConsentGranted(list(driver_ids), list(channels), list(purposes)),
+                by=by,
+                driver_id=driver_ids[0] if len(driver_ids) == 1 else None,
+            )
+
+
+def take_back_import(act: UUID, driver_ids: Sequence[UUID], *, moments: Iterable[datetime]) -> set[UUID]:
+    """Takes what an import wrote out of the ledger, as if the list had never come (undo of spec §10).
+
+    A driver who has said or been asked something since keeps it all; those are returned. `moments` are the times
+    of the import's chunks: addresses that it bound then are free again.
+    """
+    with transaction.atomic():
+        events = ConsentEvent.objects.filter(driver_id__in=list(driver_ids))
+        ours = events.filter(act=act)
+        first = dict(ours.values_list("driver_id").annotate(Min("recorded_at")).order_by())
+        later = events.exclude(act=act).filter(driver_id__in=list(first))
+        kept = {pk for pk, at in later.values_list("driver_id", "recorded_at") if at > first[pk]}
+        back = [pk for pk in first if pk not in kept]
+        if back:
+            withdrawn = ours.filter(driver_id__in=back, kind=ConsentEventKind.WITHDRAWN)
+            _free_addresses(list(withdrawn.values_list("driver_id", flat=True).distinct()), moments)
+            ours.filter(driver_id__in=back).delete()
+            project(back)
+    return kept
+
+
+def _free_addresses(driver_ids: Sequence[UUID], moments: Iterable[datetime]) -> None:
+    hashes = [
+        queries.address_hash(kind, value)
+        for driver in Driver.objects.filter(pk__in=driver_ids)
+        for kind, value in _addresses(driver)
+    ]
+    SuppressedAddress.objects.filter(address_hash__in=hashes, since__in=list(moments)).delete()
 
 
 def carry_over_suppression(
@@ -143,7 +234,9 @@ def carry_over_suppression(
             pairs = [(channel, purpose) for channel in ALL_CHANNELS for purpose in ALL_PURPOSES]
             with transaction.atomic():
                 _write_pairs([driver], ConsentEventKind.WITHDRAWN, pairs, "address", "", "", by, at, act)
-                drivers.opt_out(driver, by=by, at=at, reason="This address asked not to be contacted")
+                drivers.opt_out(
+                    driver, by=by, at=at, reason="This address asked not to be contacted", act=act
+                )
     return sorted(bound)
 
 
@@ -184,9 +277,10 @@ def _write(
     wording: str,
     by: Actor,
     at: datetime,
+    act: UUID | None = None,
 ) -> None:
     pairs = [(channel, purpose) for channel in channels for purpose in purposes]
-    _write_pairs(group, kind, pairs, source, evidence, wording, by, at, uuid7())
+    _write_pairs(group, kind, pairs, source, evidence, wording, by, at, act or uuid7())
 
 
 def _write_pairs(

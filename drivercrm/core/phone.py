@@ -76,6 +76,8 @@ def read_phone(value: object) -> PhoneReading:
 
 def is_mobile(e164: str) -> bool:
     """Whether the number can be a mobile phone, and so a WhatsApp address (spec §2)."""
+    if e164.startswith("+27"):
+        return bool(_mobile().fullmatch(e164[3:]))
     try:
         parsed = phonenumbers.parse(e164)
     except phonenumbers.NumberParseException:
@@ -84,6 +86,14 @@ def is_mobile(e164: str) -> bool:
         phonenumbers.PhoneNumberType.MOBILE,
         phonenumbers.PhoneNumberType.FIXED_LINE_OR_MOBILE,
     }
+
+
+@cache
+def _mobile() -> re.Pattern[str]:
+    """South Africa's mobile ranges, read once: lists ask for every row."""
+    region = phonenumbers.PhoneMetadata.metadata_for_region("ZA")
+    mobile = region.mobile if region else None
+    return re.compile(mobile.national_number_pattern or "(?!)" if mobile else "(?!)")
 
 
 @cache

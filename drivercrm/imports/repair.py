@@ -54,8 +54,9 @@ class Candidate:
 class Repairer:
     """Repairs the rows of one list by its map of columns."""
 
-    def __init__(self, columns: ColumnMap) -> None:
+    def __init__(self, columns: ColumnMap, today: dt.date | None = None) -> None:
         self._columns = columns
+        self._today = today or dt.date.max
         self._name = columns.index_of(Target.NAME)
         self._given = columns.index_of(Target.GIVEN_NAME)
         self._surname = columns.index_of(Target.SURNAME)
@@ -69,7 +70,7 @@ class Repairer:
             Target.TIMO_ID: lambda candidate, text: _short(candidate, Target.TIMO_ID, text),
             Target.PATHPULSE_ID: lambda candidate, text: _short(candidate, Target.PATHPULSE_ID, text),
             Target.STATUS: self._status,
-            Target.FIRST_CONTACT: _first_contact,
+            Target.FIRST_CONTACT: self._first_contact,
             Target.NOTES: _notes,
         }
         self._readers = [
@@ -124,6 +125,14 @@ class Repairer:
             candidate.values[Target.STATUS] = status
         elif text not in chosen:
             candidate.notes.append(f"Status “{text[:_SHOWN]}” is not known and was left out")
+
+    def _first_contact(self, candidate: Candidate, text: str) -> None:
+        day = read_day(text)
+        if day and day <= self._today:
+            candidate.values[Target.FIRST_CONTACT] = day.isoformat()
+        else:
+            why = "it is in the future" if day else "not a date such as 2026-11-17 or 17/11/2026"
+            candidate.notes.append(f"First contact date left out: {why}")
 
 
 def _cell(cells: tuple[str, ...], index: int | None) -> str:
@@ -183,14 +192,6 @@ def _notes(candidate: Candidate, text: str) -> None:
     candidate.values[Target.NOTES] = text[: LONGEST[Target.NOTES]]
     if len(text) > LONGEST[Target.NOTES]:
         candidate.notes.append(f"Notes cut to {LONGEST[Target.NOTES]} characters")
-
-
-def _first_contact(candidate: Candidate, text: str) -> None:
-    day = read_day(text)
-    if day:
-        candidate.values[Target.FIRST_CONTACT] = day.isoformat()
-    else:
-        candidate.notes.append("First contact date left out: not a date such as 2026-11-17 or 17/11/2026")
 
 
 def read_day(text: str) -> dt.date | None:

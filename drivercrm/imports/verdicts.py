@@ -153,8 +153,8 @@ class Judge:
         self._ids: dict[tuple[Target, str], _Seen] = {}
         self._drivers: dict[Hashable, _Seen] = {}
 
-    def judge(self, candidate: Candidate, existing: Existing) -> Judgement:
-        """The verdict on the next row of the list."""
+    def judge(self, candidate: Candidate, existing: Existing, *, remember: bool = True) -> Judgement:
+        """The verdict on the next row of the list; one that a person left out is not remembered."""
         if candidate.blank:
             return Judgement(candidate.row, Verdict.BLANK, "blank", "Nothing in this row")
         conflict = _unusable(candidate) or self._against_earlier_rows(candidate)
@@ -166,11 +166,15 @@ class Judge:
         if conflict:
             return _refused(candidate, conflict)
         judgement = _changed(candidate, known) if known else _created(candidate)
-        if judgement.verdict in GOES_IN:
-            self._remember(candidate, known)
+        if remember and judgement.verdict in GOES_IN:
+            self.remember(candidate, known.id if known else None)
         return judgement
 
-    def _remember(self, candidate: Candidate, known: Known | None) -> None:
+    def remember(self, candidate: Candidate, driver: Hashable | None = None) -> None:
+        """This row goes in, for `driver` where there is one: later rows are judged against it.
+
+        For rows that a person has settled, and for those that went in before a run was interrupted.
+        """
         values = candidate.values
         mail = mail_key(values[Target.EMAIL]) if Target.EMAIL in values else None
         numbers = candidate.numbers
@@ -181,8 +185,8 @@ class Judge:
             self._mails.setdefault(mail, seen)
         for key in _id_keys(values):
             self._ids.setdefault(key, seen)
-        if known:
-            self._drivers[known.id] = seen
+        if driver is not None:
+            self._drivers[driver] = seen
 
     def _against_earlier_rows(self, candidate: Candidate) -> _Conflict | None:
         values = candidate.values
@@ -387,7 +391,7 @@ def changes_to(known: Known, candidate: Candidate) -> dict[str, tuple[str | None
         elif name in known.edited or _is_same(name, before, value):
             continue
         elif name == Target.FIRST_CONTACT:
-            if before is None:
+            if before is None and known.values.get(Target.STATUS) != OPTED_OUT:
                 changes[name] = (before, value)
         elif name == Target.GIVEN_NAME:
             if before is None or candidate.given_name_mapped or Target.NAME in changes:

@@ -69,9 +69,7 @@ def create_many(rows: Sequence[Mapping[str, Any]], *, source: str, by: Actor) ->
     with transaction.atomic():
         insert_rows(Driver, names, lines)
         insert_rows(ChannelIdentity, IDENTITY_COLUMNS, _free_identities(ids, rows, source, now))
-        journal.announce(
-            DriverCreated(ids, source), by=by, driver_id=ids[0] if len(ids) == 1 else None
-        )
+        journal.announce(DriverCreated(ids, source), by=by, driver_id=ids[0] if len(ids) == 1 else None)
     return ids
 
 
@@ -110,9 +108,7 @@ def _holders(addresses: Iterable[tuple[str, str]]) -> dict[tuple[str, str], UUID
     return found
 
 
-def update_many(
-    changes: Mapping[UUID, Mapping[str, Any]], *, source: str, by: Actor
-) -> dict[UUID, Written]:
+def update_many(changes: Mapping[UUID, Mapping[str, Any]], *, source: str, by: Actor) -> dict[UUID, Written]:
     """Sets clean values on existing drivers, one journal entry for all; a driver that is gone is passed over."""
     now = clock.now()
     with transaction.atomic():

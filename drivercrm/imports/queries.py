@@ -1,0 +1,191 @@
+"""Reads: which drivers a list may be about, and where imports stand."""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Count, Q, QuerySet
+
+from drivercrm.accounts.models import User
+from drivercrm.consent import queries as consents
+from drivercrm.consent.models import SuppressedAddress
+from drivercrm.core.addresses import mail_key
+from drivercrm.core.names import names_agree
+from drivercrm.drivers.enums import IdentityKind
+from drivercrm.drivers.models import ChannelIdentity, Driver
+from drivercrm.imports.columns import Target
+from drivercrm.imports.enums import Heap, ImportState
+from drivercrm.imports.models import Import, ImportRow
+from drivercrm.imports.repair import Candidate
+from drivercrm.imports.verdicts import Existing, Keys, Known
+
+SEEN = (
+    "name",
+    "given_name",
+    "phone",
+    "whatsapp_number",
+    "email",
+    "telegram_username",
+    "area",
+    "language",
+    "timo_driver_id",
+    "pathpulse_account_id",
+    "onboarding_status",
+    "notes",
+)
+NUMBER_KINDS = (IdentityKind.PHONE, IdentityKind.WHATSAPP_ID)
+
+
+@dataclass
+class Neighbours:
+    """The existing drivers that some rows may be about; an address that people share has several."""
+
+    drivers: dict[UUID, Known] = field(default_factory=dict)
+    timo_ids: dict[str, UUID] = field(default_factory=dict)
+    pathpulse_ids: dict[str, UUID] = field(default_factory=dict)
+    telegrams: dict[str, UUID] = field(default_factory=dict)
+    numbers: dict[str, list[UUID]] = field(default_factory=dict)
+    mails: dict[str, list[UUID]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._shared = {
+            *(number for number, ids in self.numbers.items() if len(ids) > 1),
+            *(mail for mail, ids in self.mails.items() if len(ids) > 1),
+        }
+        self._plain = self._existing(None)
+
+    def around(self, candidate: Candidate) -> Existing:
+        """The drivers that this row may be about: of several who share an address, the one of its name."""
+        if not self._shared:
+            return self._plain
+        keys = {*candidate.numbers, mail_key(candidate.email or "")}
+        return self._existing(candidate) if keys & self._shared else self._plain
+
+    def _existing(self, candidate: Candidate | None) -> Existing:
+        def one(ids: Sequence[UUID]) -> Known:
+            namesakes = (pk for pk in ids if candidate and names_agree(candidate.name, self.drivers[pk].name))
+            return self.drivers[next(namesakes, ids[0])]
+
+        return Existing(
+            {key: self.drivers[pk] for key, pk in self.timo_ids.items()},
+            {key: one(ids) for key, ids in self.numbers.items()},
+            {key: one(ids) for key, ids in self.mails.items()},
+            {key: self.drivers[pk] for key, pk in self.pathpulse_ids.items()},
+            {key: self.drivers[pk] for key, pk in self.telegrams.items()},
+        )
+
+
+def neighbours(keys: Keys, also: Collection[UUID] = ()) -> Neighbours:
+    """Every driver that holds one of these ids, numbers or mails, and the ones named; seven queries at most."""
+    numbers: dict[str, list[UUID]] = {}
+    mails: dict[str, list[UUID]] = {}
+    held = ChannelIdentity.objects.filter(until__isnull=True).filter(
+        Q(kind__in=NUMBER_KINDS, value__in=_spellings(keys.numbers))
+        | Q(kind=IdentityKind.EMAIL, value__in=keys.mails)
+    )
+    for kind, value, pk in held.values_list("kind", "value", "driver_id"):
+        place = mails if kind == IdentityKind.EMAIL else numbers
+        key = value if kind == IdentityKind.EMAIL or value.startswith("+") else f"+{value}"
+        _add(place, key, pk)
+    # an address that a person let two drivers have stands on both records, and is the identity of one
+    for phone, pk in Driver.objects.filter(phone__in=keys.numbers).values_list("phone", "pk"):
+        _add(numbers, phone, pk)
+    for mail, pk in Driver.objects.filter(email__in=keys.mails).values_list("email", "pk"):
+        _add(mails, mail, pk)
+    ids = {*also, *(pk for found in (numbers, mails) for each in found.values() for pk in each)}
+    for column, wanted in (
+        ("timo_driver_id", keys.timo_ids),
+        ("pathpulse_account_id", keys.pathpulse_ids),
+        ("telegram_username", keys.telegrams),
+    ):
+        if wanted:
+            ids.update(Driver.objects.filter(**{f"{column}__in": wanted}).values_list("pk", flat=True))
+    if not ids:
+        return Neighbours()
+    found = Neighbours()
+    for row in Driver.objects.filter(pk__in=ids).values("id", "edited_fields", "first_contact_date", *SEEN):
+        found.drivers[row["id"]] = _known(row)
+        if row["timo_driver_id"]:
+            found.timo_ids[row["timo_driver_id"]] = row["id"]
+        if row["pathpulse_account_id"]:
+            found.pathpulse_ids[row["pathpulse_account_id"]] = row["id"]
+        if row["telegram_username"]:
+            found.telegrams[row["telegram_username"].casefold()] = row["id"]
+    return Neighbours(found.drivers, found.timo_ids, found.pathpulse_ids, found.telegrams, numbers, mails)
+
+
+def _add(place: dict[str, list[UUID]], key: str, pk: UUID) -> None:
+    ids = place.setdefault(key, [])
+    if pk not in ids:
+        ids.append(pk)
+
+
+def _spellings(numbers: Iterable[str]) -> list[str]:
+    """A WhatsApp id is often the number without its plus."""
+    return [text for number in numbers for text in (number, number.removeprefix("+"))]
+
+
+def _known(row: dict[str, Any]) -> Known:
+    values = {name: row[name] for name in SEEN}
+    if row["first_contact_date"]:
+        values[Target.FIRST_CONTACT] = row["first_contact_date"].date().isoformat()
+    return Known(row["id"], values, frozenset(row["edited_fields"]))
+
+
+def known_driver(pk: UUID) -> Known | None:
+    """One driver as lists see it."""
+    row = Driver.objects.filter(pk=pk).values("id", "edited_fields", "first_contact_date", *SEEN).first()
+    return _known(row) if row else None
+
+
+def bound_addresses(candidates: Iterable[Candidate]) -> set[tuple[str, str]]:
+    """The (kind, value) addresses of these rows whose holder has said stop (spec §4)."""
+    if not SuppressedAddress.objects.exists():
+        return set()
+    addresses = []
+    for candidate in candidates:
+        addresses += addresses_of(candidate.values)
+    return consents.suppressed(addresses)
+
+
+def addresses_of(values: dict[str, str]) -> list[tuple[str, str]]:
+    """The addresses of a row as the suppression list keeps them."""
+    found: list[tuple[str, str]] = []
+    if values.get(Target.PHONE):
+        found.append((str(IdentityKind.PHONE), values[Target.PHONE]))
+    if values.get(Target.WHATSAPP):
+        found.append((str(IdentityKind.WHATSAPP_ID), values[Target.WHATSAPP]))
+    if values.get(Target.EMAIL):
+        found.append((str(IdentityKind.EMAIL), mail_key(values[Target.EMAIL])))
+    return found
+
+
+def running() -> "QuerySet[Import]":
+    """Imports at work now, the newest first (for Today)."""
+    return Import.objects.filter(
+        state__in=[ImportState.CHECKING, ImportState.RUNNING, ImportState.UNDOING]
+    ).order_by("-created_at")
+
+
+def newest() -> "QuerySet[Import]":
+    """Every import, the newest first."""
+    return Import.objects.order_by("-created_at", "-id")
+
+
+def heaps(of: Import) -> dict[str, int]:
+    """How many rows stand on each heap; zeros included."""
+    counted = dict(ImportRow.objects.filter(of=of).values_list("heap").annotate(n=Count("id")).order_by())
+    return {heap: counted.get(heap, 0) for heap in Heap.values}
+
+
+def by_names(actors: Iterable[str]) -> dict[str, str]:
+    """Short names of the people among these actors, by the actor's text."""
+    ids = {actor.removeprefix("user:"): actor for actor in actors if actor.startswith("user:")}
+    valid = {}
+    for text, actor in ids.items():
+        try:
+            valid[UUID(text)] = actor
+        except ValueError:
+            continue
+    return {valid[user.pk]: user.short_name for user in User.objects.filter(pk__in=valid)}

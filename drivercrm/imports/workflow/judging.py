@@ -1,0 +1,243 @@
+"""Judging the rows of a list in their order, with what people said about some of them (spec §10).
+
+The same for a dry run, for rows as they are staged, for a second look and for the run itself.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import UUID
+
+from drivercrm.consent import queries as consents
+from drivercrm.consent.enums import ConsentChannel, ConsentState, Purpose
+from drivercrm.core import clock
+from drivercrm.core.names import LIST_NUMBER
+from drivercrm.core.phone import COUNTRY_CODE, LETTER_O, LOST_ZERO, TRUNK_ZERO
+from drivercrm.imports import queries
+from drivercrm.imports.columns import ColumnMap, Target
+from drivercrm.imports.enums import Decision, Heap
+from drivercrm.imports.models import Import, ImportRow
+from drivercrm.imports.queries import Neighbours
+from drivercrm.imports.reading import Row
+from drivercrm.imports.repair import Candidate, Repairer
+from drivercrm.imports.verdicts import (
+    GOES_IN,
+    OPTED_OUT,
+    Judge,
+    Judgement,
+    Known,
+    Verdict,
+    changes_to,
+    keys_of,
+)
+from drivercrm.imports.workflow.basis import NOTHING, Basis
+
+CHUNK = 500
+BOUND = "This address asked not to be contacted: the driver goes in as opted out"
+# Repairs lose nothing, so they need nobody's eye; every other note does.
+REPAIRS = frozenset({LETTER_O, LOST_ZERO, COUNTRY_CODE, TRUNK_ZERO, LIST_NUMBER})
+ABOUT_TWO = frozenset(
+    {
+        "duplicate",
+        "shared_number",
+        "shared_mail",
+        "shared_id",
+        "shared_driver",
+        "two_drivers",
+        "mail_held",
+        "id_held",
+        "two_ids",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a person decided about a row, and the values they picked for a merge: field → "file" or "kept"."""
+
+    decision: str = Decision.NONE
+    picks: Mapping[str, str] | None = None
+
+
+SAID_NOTHING = Said()
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A row with its verdict; `consents` are the (channel, purpose) pairs that the basis still gives."""
+
+    row: Row
+    candidate: Candidate
+    judgement: Judgement
+    said: Said
+    heap: str
+    is_bound: bool = False
+    consents: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def is_merge(self) -> bool:
+        """A person said: the same person as the driver or the row that it resembles."""
+        return self.said.decision == Decision.SAME and self.judgement.code in ABOUT_TWO
+
+    @property
+    def is_another(self) -> bool:
+        """A person said: another person, in spite of the address in common."""
+        return self.said.decision == Decision.ANOTHER and self.judgement.code in ABOUT_TWO
+
+    @property
+    def goes_in(self) -> bool:
+        if self.said.decision == Decision.LEAVE_OUT:
+            return False
+        return self.judgement.verdict in GOES_IN or self.is_merge or self.is_another
+
+
+class Judging:
+    """Judges one list, chunk by chunk in order, and remembers what has gone in."""
+
+    def __init__(self, columns: ColumnMap, basis: Basis = NOTHING) -> None:
+        self._repairer = Repairer(columns, clock.today())
+        self._judge = Judge()
+        self._basis = basis
+
+    def chunk(self, rows: Sequence[Row], said: Mapping[int, Said] | None = None) -> list[Judged]:
+        """The next rows of the list, judged against the drivers there are at this moment."""
+        said = said or {}
+        candidates = [self._repairer.row(row) for row in rows]
+        around = queries.neighbours(keys_of(candidates))
+        bound = queries.bound_addresses(candidates)
+        judged = [
+            self._one(row, candidate, around, bound, said.get(row.number, SAID_NOTHING))
+            for row, candidate in zip(rows, candidates, strict=True)
+        ]
+        return self._with_consent(judged) if self._basis.covers else judged
+
+    def replay(self, rows: Iterable[tuple[Row, UUID | None]]) -> None:
+        """Rows that went in before: later ones are judged against them. `UUID` is a driver that was there already."""
+        for row, driver in rows:
+            self._judge.remember(self._repairer.row(row), driver)
+
+    def _one(
+        self, row: Row, candidate: Candidate, around: Neighbours, bound: set[tuple[str, str]], said: Said
+    ) -> Judged:
+        is_out = said.decision == Decision.LEAVE_OUT
+        judgement = self._judge.judge(candidate, around.around(candidate), remember=not is_out)
+        is_bound = bool(
+            bound
+            and judgement.verdict == Verdict.CREATE
+            and bound.intersection(queries.addresses_of(candidate.values))
+        )
+        if is_bound:
+            judgement = replace(judgement, notes=(*judgement.notes, BOUND))
+        judged = Judged(row, candidate, judgement, said, _heap(judgement, said), is_bound)
+        if judged.is_merge or judged.is_another:
+            self._judge.remember(candidate, judgement.driver if judged.is_merge else None)
+            judged = replace(judged, heap=Heap.READY)
+        return judged
+
+    def _with_consent(self, judged: list[Judged]) -> list[Judged]:
+        """The basis covers every driver on the list who has never said no, those who were there before too."""
+        known = [one.judgement.driver for one in judged if isinstance(one.judgement.driver, UUID)]
+        states = consents.states(known) if known else {}
+        return [self._covered(one, states) for one in judged]
+
+    def _covered(self, judged: Judged, states: Mapping[UUID, consents.State]) -> Judged:
+        judgement = judged.judgement
+        driver = judgement.driver
+        if judged.is_bound or not judged.goes_in or judged.candidate.values.get(Target.STATUS) == OPTED_OUT:
+            return judged
+        if not isinstance(driver, UUID) or judged.is_another:
+            return replace(judged, consents=self._basis.covers)
+        state = states.get(driver, {})
+        if ConsentState.WITHDRAWN in state.values():
+            return judged
+        missing = tuple(pair for pair in self._basis.covers if state.get(pair) != ConsentState.GRANTED)
+        if not missing or judgement.verdict not in GOES_IN:
+            return replace(judged, consents=missing)
+        reason = f"Grants consent for {_said_pairs(missing)}"
+        if judgement.verdict == Verdict.UPDATE:
+            reason = f"{judgement.reason}, and g{reason[1:]}"
+        judgement = replace(judgement, verdict=Verdict.UPDATE, code="consent", reason=reason)
+        return replace(judged, judgement=judgement, consents=missing)
+
+
+def _said_pairs(pairs: Sequence[tuple[str, str]]) -> str:
+    return ", ".join(
+        f"{Purpose(purpose).label.lower()} on {ConsentChannel(channel).label}" for channel, purpose in pairs
+    )
+
+
+def _heap(judgement: Judgement, said: Said) -> str:
+    if judgement.verdict == Verdict.BLANK:
+        return Heap.BLANK
+    if said.decision == Decision.LEAVE_OUT:
+        return Heap.OUT
+    if judgement.code in ABOUT_TWO:
+        return Heap.DUPLICATE
+    if judgement.verdict == Verdict.REVIEW:
+        return Heap.ERROR
+    if judgement.verdict != Verdict.UNCHANGED and any(note not in REPAIRS for note in judgement.notes):
+        return Heap.WARNING
+    return Heap.READY
+
+
+def merged_values(judged: Judged, known: Known, *, fill_only: bool = False) -> dict[str, str]:
+    """What a merge writes: the picked fields; without a pick, what an update would, or only empty fields."""
+    picks = judged.said.picks or {}
+    usual = changes_to(known, judged.candidate)
+    values: dict[str, str] = {}
+    for name, value in judged.candidate.values.items():
+        if name in {Target.STATUS, Target.FIRST_CONTACT}:
+            chosen = name in usual
+        elif name in picks:
+            chosen = picks[name] == "file"
+        else:
+            chosen = name in usual and (not fill_only or not known.values.get(name))
+        if chosen and (known.values.get(name) or "") != value:
+            values[name] = value
+    return values
+
+
+def row_of(row: ImportRow) -> Row:
+    """A staged row as the file's reader gives rows, with the corrected cells."""
+    if not row.fixes:
+        return Row(row.number, tuple(row.cells), row.is_blank)
+    cells = list(row.cells)
+    for index, text in row.fixes.items():
+        place = int(index)
+        cells += [""] * (place + 1 - len(cells))
+        cells[place] = text
+    return Row(row.number, tuple(cells), row.is_blank and not any(cells))
+
+
+def said_of(row: ImportRow) -> Said:
+    """What a person has decided about a staged row."""
+    return Said(row.decision, row.picks) if row.decision else SAID_NOTHING
+
+
+def basis_of(of: Import) -> Basis:
+    """What an import says the opt-in rests on."""
+    return Basis(of.basis, of.evidence, tuple(of.channels), tuple(of.purposes))
+
+
+# How a verdict is kept beside its row, in this order.
+VERDICT_COLUMNS = (
+    *("verdict", "code", "reason", "notes", "values", "changes", "heap"),
+    *("match_id", "earlier_row", "contested_number"),
+)
+
+
+def verdict_values(judged: Judged) -> tuple[Any, ...]:
+    """The columns of VERDICT_COLUMNS for one judged row."""
+    judgement = judged.judgement
+    return (
+        judgement.verdict.value,
+        judgement.code,
+        judgement.reason[:500],
+        list(judgement.notes),
+        {str(name): value for name, value in judgement.values.items()},
+        {str(name): list(pair) for name, pair in judgement.changes.items()},
+        str(judged.heap),
+        judgement.driver,
+        judgement.earlier_row,
+        judgement.contested_number or "",
+    )
