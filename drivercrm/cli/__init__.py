@@ -13,6 +13,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("drivercrm.cli.demo:demo", "A working CRM with invented drivers, served on loopback."),
     "worker": ("drivercrm.cli.serving:worker", "Background work alone, beside other processes that serve."),
     "migrate": ("drivercrm.cli.serving:migrate", "Brings the database to this version."),
+    "import-drivers": ("drivercrm.cli.importing:import_drivers", "Reads a list of drivers, and lets it in."),
     "create-user": ("drivercrm.cli.people:create_user", "Adds a member of staff."),
     "create-token": ("drivercrm.cli.people:create_token", "Makes an API token and prints it once."),
     "backup": ("drivercrm.cli.keeping:backup", "Writes the database and the uploads into one file."),

@@ -56,6 +56,7 @@ class Import(models.Model):
     act = models.UUIDField(default=uuid7)
 
     created_by = models.CharField(max_length=80)
+    origin = models.CharField(max_length=4, default="web")
     created_at = models.DateTimeField(default=clock.now)
     started_at = models.DateTimeField(null=True)
     progress_at = models.DateTimeField(default=clock.now)

@@ -189,3 +189,14 @@ def by_names(actors: Iterable[str]) -> dict[str, str]:
         except ValueError:
             continue
     return {valid[user.pk]: user.short_name for user in User.objects.filter(pk__in=valid)}
+
+
+def kept_drivers(of: Import) -> list[dict[str, str]]:
+    """The drivers that an undo left in place, each with the reason."""
+    rows = ImportRow.objects.filter(of=of).exclude(kept="").order_by("number").values("driver_id", "kept")
+    reasons = {row["driver_id"]: row["kept"] for row in rows}
+    names = dict(Driver.objects.filter(pk__in=reasons).values_list("pk", "name"))
+    return [
+        {"id": str(pk), "name": names.get(pk, "Deleted since"), "reason": reason}
+        for pk, reason in reasons.items()
+    ]

@@ -186,7 +186,7 @@ def _counted(of: Import) -> dict[str, int]:
 def actor_of(of: Import) -> Actor:
     """Whoever brought the list; what it writes is theirs."""
     kind, _, pk = of.created_by.partition(":")
-    return Actor(kind, pk, "job")  # type: ignore[arg-type]
+    return Actor(kind, pk, of.origin)  # type: ignore[arg-type]
 
 
 @dataclass

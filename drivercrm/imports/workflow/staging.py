@@ -161,6 +161,7 @@ def stage(
         columns=[_column(one, one.index in found.hidden) for one in suggestions],
         surname_first=prepared.columns.surname_first,
         created_by=str(by),
+        origin=by.origin,
         basis=basis.wording,
         evidence=basis.evidence,
         channels=list(basis.channels),
