@@ -122,7 +122,7 @@ def drivers(request: HttpRequest) -> HttpResponse:
     )
     response = render(request, template, {**context, "is_part": not whole, "is_search": target == "found"})
     patch_vary_headers(response, ("HX-Request", "HX-Target"))
-    if addition and not whole:
+    if not whole and (addition or {"old", "menu"} & request.GET.keys()):
         response["HX-Push-Url"] = where.url()
     return response
 

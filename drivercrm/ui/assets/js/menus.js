@@ -13,7 +13,11 @@ function others(target) {
 }
 
 document.addEventListener("pointerdown", (event) => others(event.target).forEach((menu) => close(menu)));
-document.addEventListener("focusin", (event) => others(event.target).forEach((menu) => close(menu)));
+document.addEventListener("focusin", (event) => {
+  // pressing a word in a menu focuses the nearest thing around it that can be focused, which may be the page itself
+  const outside = others(event.target).filter((menu) => !event.target.contains(menu));
+  outside.forEach((menu) => close(menu));
+});
 
 document.addEventListener("click", (event) => {
   const item = event.target.closest?.(`:is(${MENU}) .pop :is(a.it, button.it, [data-close-menu])`);
