@@ -87,7 +87,7 @@ class Browser:
         environ, found = self._environ(request), {}
 
         def start_response(status: str, headers: list[tuple[str, str]], *_: object) -> None:
-            found["status"], found["headers"] = int(status.split()[0]), dict(headers)
+            found["status"], found["headers"] = int(status.split(maxsplit=1)[0]), dict(headers)
 
         backend = _backend_cpu()
         began, cpu = time.perf_counter(), time.process_time()
