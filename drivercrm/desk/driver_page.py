@@ -59,19 +59,23 @@ def driver_live(request: HttpRequest, pk: UUID) -> HttpResponse:
 def driver_timeline(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Earlier lines of the timeline, to be put above those on screen."""
     one = get_object_or_404(Driver, pk=pk)
-    return render(request, "desk/_timeline_items.html", _timeline(request, one, _history(one)))
+    return render(
+        request, "desk/_timeline_items.html", _timeline(request, one, _history(one), queries.step_names())
+    )
 
 
 def _history(one: Driver) -> list[StatusChange]:
     return queries.histories([one.pk])[one.pk]
 
 
-def _timeline(request: HttpRequest, one: Driver, changes: list[StatusChange]) -> dict[str, Any]:
+def _timeline(
+    request: HttpRequest, one: Driver, changes: list[StatusChange], steps: dict[str, str]
+) -> dict[str, Any]:
     show = request.GET.get("show", "")
     show = show if show in timeline.SHOWS else "all"
     access = request.access  # type: ignore[attr-defined]
     before = request.GET.get("before", "")
-    found = timeline.page(one, access, changes, show=show, before=before)
+    found = timeline.page(one, access, changes, steps, show=show, before=before)
     earlier = urlencode({"show": show, "before": found.earlier}) if found.earlier else ""
     return {"driver": one, "timeline": found, "show": show, "earlier": earlier, "is_paged": bool(before)}
 
@@ -80,7 +84,7 @@ def _regions(request: HttpRequest, one: Any) -> dict[str, Any]:
     changes = _history(one)
     steps = queries.checklist(one)
     consents = consent.overview(one)
-    context = _timeline(request, one, changes)
+    context = _timeline(request, one, changes, {step.key: step.label for step in steps})
     return context | {
         "stages": stages(one, changes),
         "opt_in": opt_in(one, consents),

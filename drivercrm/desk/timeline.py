@@ -1,6 +1,6 @@
 """What happened with one driver, from every room's facts, in one order; read a page at a time from the newest."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
@@ -169,9 +169,18 @@ def filters(driver: Any, chosen: str) -> list[dict[str, Any]]:
 
 
 def page(
-    driver: Driver, access: Access, changes: Sequence[StatusChange], *, show: str = "all", before: str = ""
+    driver: Driver,
+    access: Access,
+    changes: Sequence[StatusChange],
+    steps: Mapping[str, str],
+    *,
+    show: str = "all",
+    before: str = "",
 ) -> Timeline:
-    """The newest lines before a marker. `changes` is the driver's whole history of status, which the page has."""
+    """The newest lines before a marker.
+
+    `changes` is the driver's whole history of status and `steps` the words for the checklist: the page has both.
+    """
     place = _read(before) if before else None
     found = [
         raw for source in SOURCES_OF[show] for raw in _source(source, driver, access, changes, place, show)
@@ -179,6 +188,7 @@ def page(
     found.sort(key=lambda raw: raw.place, reverse=True)
     shown, rest = found[:PAGE], found[PAGE:]
     names = actor_names({actor for raw in shown for actor in raw.actors})
+    names |= {f"step:{key}": label for key, label in steps.items()}
     items = [raw.draw(names) for raw in reversed(shown)]
     _mark_today(items, rest[0].at if rest else None)
     return Timeline(items, _write(shown[-1]) if rest else "")
@@ -324,8 +334,10 @@ def _steps(driver: Driver, before: Before | None) -> Iterable[Raw]:
 
 
 def _step(entry: Entry) -> Raw:
+    key = str(entry.data.get("step", ""))
+
     def draw(names: Names) -> Item:
-        step = str(entry.data.get("step", "")).replace("_", " ").capitalize()
+        step = names.get(f"step:{key}", key)
         is_done = entry.name == STEP_EVENTS[0]
         head = format_html(
             "<b>{}</b> {} by {}", step, "ticked" if is_done else "unticked", _who(names, entry.actor)
@@ -419,7 +431,7 @@ def _edit(changes: list[Change], *, shows_values: bool) -> Raw:
     actors = (entry.actor, *(f"user:{owner}" for owner in owners if owner))
 
     def draw(names: Names) -> Item:
-        fields = ", ".join(FIELD_NAMES.get(change.field, change.field).lower() for change in changes)
+        fields = ", ".join(FIELD_NAMES.get(change.field, change.field) for change in changes)
         head = format_html("<b>{}</b> changed {}", _who(names, entry.actor), fields)
         body = NOTHING
         if shows_values:

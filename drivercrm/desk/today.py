@@ -36,6 +36,11 @@ class Figures:
     funnel: list[tuple[str, int, int | None]]
     completed_per_day: list[int]
 
+    @property
+    def active_fall(self) -> int:
+        """How many fewer there are, where there are fewer."""
+        return -self.active_change
+
 
 @require_safe
 @needs(Can.READ_DRIVERS)
@@ -71,7 +76,7 @@ def _context(request: HttpRequest, whose: str) -> dict[str, Any]:
         "due_words": _many(count),
         "overdue_words": _many(overdue) if overdue else "",
         "unreached": queries.unreached(20, mine if whose == "mine" else None),
-        "last_week": f"{formats.DAYS[clock.today().weekday()]}",
+        "last_week": f"{clock.today():%A}",
         "metrics_warning": _metrics_warning(organisation),
     }
 

@@ -201,6 +201,10 @@ class Driver(models.Model):
             models.Index(
                 fields=["onboarding_status", "last_contact_date", "id"], name="driver_status_contact"
             ),
+            # the board: who of a column is due first
+            models.Index(
+                fields=["onboarding_status", "next_follow_up_date", "id"], name="driver_status_follow_up"
+            ),
             models.Index(fields=["last_contact_date", "id"], name="driver_last_contact"),
             models.Index(fields=["next_follow_up_date", "id"], name="driver_next_follow_up"),
             models.Index(fields=["engagement_score", "id"], name="driver_score"),

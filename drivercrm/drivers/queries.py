@@ -107,10 +107,14 @@ def checklist(driver: Driver) -> list[StepLine]:
     ]
 
 
+def step_names() -> dict[str, str]:
+    """The words for the steps of the checklist, by key."""
+    return {step["key"]: step["label"] for step in Organisation.current().onboarding_steps}
+
+
 def step_name(key: str) -> str:
-    """The words for a step of the checklist."""
-    labels = {step["key"]: step["label"] for step in Organisation.current().onboarding_steps}
-    return labels.get(key) or _plain(key)
+    """The words for one step, also for one that is no longer configured."""
+    return step_names().get(key) or _plain(key)
 
 
 def _plain(key: str) -> str:

@@ -38,8 +38,9 @@ document.addEventListener("pointerdown", (event) => {
 whenShown((part) => all(part, "dialog[data-open]").forEach(open));
 
 // a form inside a dialog that was taken closes it; one that came back with errors stays
-document.addEventListener("htmx:afterRequest", (event) => {
-  const { elt, successful, xhr } = event.detail;
-  if (!successful || xhr?.status === 422 || !elt.matches?.("dialog form, form dialog")) return;
+document.addEventListener("htmx:beforeOnLoad", (event) => {
+  // before the swap: afterwards the form may no longer be in its dialog
+  const { elt, xhr } = event.detail;
+  if (xhr.status < 200 || xhr.status >= 300 || !elt.matches?.("dialog form, form dialog")) return;
   if (!("keep" in elt.dataset)) elt.closest("dialog")?.close();
 });

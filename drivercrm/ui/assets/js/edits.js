@@ -11,7 +11,9 @@ document.addEventListener("htmx:afterSettle", () => {
   const part = left && document.getElementById(left);
   left = null;
   if (!part || document.activeElement !== document.body) return;
-  const next = part.querySelector("[autofocus]") || part.querySelector("[data-edit]");
+  const next = ["[aria-invalid=true]", "[autofocus]", "[data-edit]"]
+    .map((place) => part.querySelector(place))
+    .find(Boolean);
   if (next) next.focus();
   else {
     part.tabIndex = -1;

@@ -1,0 +1,405 @@
+"""Actions on one driver: what they change, what they answer, how they are taken back, who may."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from drivercrm.accounts.enums import Role
+from drivercrm.core import clock
+from drivercrm.drivers import workflow as drivers
+from drivercrm.drivers.models import Driver, FollowUp, OnboardingStep
+from tests.factories import NANDI, make_driver, make_user
+
+pytestmark = pytest.mark.django_db
+
+HTMX = {"HX-Request": "true"}
+
+
+@pytest.fixture
+def staff(client: Client) -> Client:
+    client.force_login(make_user(Role.OPERATIONS, name="Nandi Pillay"))
+    return client
+
+
+def post(client: Client, view: str, /, *args: object, htmx: bool = True, **data: object) -> Any:
+    return client.post(reverse(view, args=args), data, headers=HTMX if htmx else {})
+
+
+def undo_address(answer: Any) -> str:
+    """Where the toast's Undo button posts to."""
+    text = answer.content.decode()
+    start = text.index('action="', text.index("toast")) + len('action="')
+    return text[start : text.index('"', start)].replace("&amp;", "&")
+
+
+# Status
+
+
+def test_a_status_is_changed_with_a_reason_and_put_back(staff: Client) -> None:
+    driver = make_driver("Sipho Dlamini", given_name="Sipho")
+
+    answer = post(staff, "driver_status", driver.pk, to="invited", reason="Spoke at the depot")
+
+    driver.refresh_from_db()
+    assert (driver.onboarding_status, answer["HX-Trigger"], answer["HX-Reswap"]) == (
+        "invited",
+        "driver-changed",
+        "none",
+    )
+    assert "Sipho set to Invited" in answer.content.decode()
+    assert driver.status_changes.get().reason == "Spoke at the depot"
+
+    staff.post(undo_address(answer), headers=HTMX)
+
+    driver.refresh_from_db()
+    assert driver.onboarding_status == "not_contacted"
+
+
+def test_a_status_change_without_a_reason_comes_back_with_the_sentence(staff: Client) -> None:
+    driver = make_driver()
+
+    answer = post(staff, "driver_status", driver.pk, to="invited", reason="  ")
+
+    assert answer.status_code == 422
+    assert answer.context["form"].errors["reason"] == ["Say why: the reason stays in the driver's history."]
+    assert not driver.status_changes.exists()
+
+
+@pytest.mark.parametrize(
+    ("to", "sentence"),
+    [
+        ("not_contacted", "is already not contacted"),
+        ("opted_out", "Opted out is set by consent"),
+        ("retired", "is not a status"),
+    ],
+)
+def test_a_refused_move_says_why_in_the_form(staff: Client, to: str, sentence: str) -> None:
+    driver = make_driver()
+
+    answer = post(staff, "driver_status", driver.pk, to=to, reason="Because")
+
+    assert answer.status_code == 422
+    assert sentence in answer.content.decode()
+
+
+def test_without_javascript_an_action_leads_back_to_the_page(staff: Client) -> None:
+    driver = make_driver()
+
+    answer = post(staff, "driver_status", driver.pk, htmx=False, to="contacted", reason="Met him")
+
+    assert (answer.status_code, answer["Location"]) == (303, reverse("driver", args=[driver.pk]))
+
+
+def test_next_leads_back_only_within_this_site(staff: Client) -> None:
+    first, second = make_driver(), make_driver()
+
+    here = post(staff, "driver_status", first.pk, htmx=False, to="invited", reason="x", next="/?whose=team")
+    away = post(
+        staff, "driver_status", second.pk, htmx=False, to="invited", reason="x", next="https://evil.example/"
+    )
+
+    assert (here["Location"], away["Location"]) == ("/?whose=team", reverse("driver", args=[second.pk]))
+
+
+# Details and notes
+
+
+def seen(driver: Driver, **typed: str) -> dict[str, str]:
+    """What the browser sends: every field as it was shown, with the typed ones changed."""
+    columns = (
+        "name given_name phone whatsapp_number email telegram_username preferred_channel area language"
+        " timo_driver_id pathpulse_account_id"
+    ).split()
+    shown = {column: getattr(driver, column) or "" for column in columns}
+    return shown | {f"seen_{column}": value for column, value in shown.items()} | typed
+
+
+def test_details_are_edited_in_place_and_the_edit_is_undone(staff: Client) -> None:
+    driver = make_driver("Sipho Dlamini", area="Umlazi")
+
+    answer = post(
+        staff,
+        "driver_details",
+        driver.pk,
+        **seen(driver, phone="082 555 1234", area="Durban", email="s@x.co.za"),
+    )
+
+    driver.refresh_from_db()
+    assert (driver.phone, driver.area, driver.email) == ("+27825551234", "Durban", "s@x.co.za")
+    assert 'id="driver-details"' in answer.content.decode()
+    assert answer["HX-Trigger"] == "driver-changed"
+
+    staff.post(undo_address(answer), headers=HTMX)
+
+    driver.refresh_from_db()
+    assert (driver.area, driver.email) == ("Umlazi", None)
+
+
+def test_only_fields_that_were_typed_in_are_written(staff: Client) -> None:
+    driver = make_driver(area="Umlazi", language="isiZulu")
+    shown = seen(driver, area="Durban")
+    drivers.edit(driver, {"language": "English"}, by=NANDI)
+
+    post(staff, "driver_details", driver.pk, **shown)
+
+    driver.refresh_from_db()
+    assert (driver.area, driver.language) == ("Durban", "English")
+
+
+def test_a_stale_edit_keeps_what_was_typed_and_offers_both_values(staff: Client) -> None:
+    driver = make_driver(area="Umlazi")
+    shown = seen(driver, area="Durban")
+    drivers.edit(driver, {"area": "Pinetown"}, by=NANDI)
+
+    answer = post(staff, "driver_details", driver.pk, **shown)
+
+    line = next(line for line in answer.context["lines"] if line["name"] == "area")
+    assert answer.status_code == 422
+    assert (line["value"], line["conflict"], line["seen"]) == ("Durban", "Pinetown", "Pinetown")
+    driver.refresh_from_db()
+    assert driver.area == "Pinetown"
+
+
+@pytest.mark.parametrize(("choice", "stays"), [("typed", "Durban"), ("stored", "Pinetown")])
+def test_after_comparing_the_chosen_value_stays(staff: Client, choice: str, stays: str) -> None:
+    driver = make_driver(area="Pinetown")
+
+    answer = post(staff, "driver_details", driver.pk, **seen(driver, area="Durban", keep_area=choice))
+
+    driver.refresh_from_db()
+    assert (driver.area, answer.status_code) == (stays, 200)
+
+
+@pytest.mark.parametrize(
+    ("column", "typed", "sentence"),
+    [
+        ("name", "", "A driver needs a name."),
+        ("phone", "123", "3 digits: a South African number has ten, starting with 0"),
+        ("email", "nobody", "mail address"),
+        ("timo_driver_id", "TR-1", "Timo driver ID TR-1 belongs to Zodwa."),
+        ("preferred_channel", "pigeon", "not one of the available choices"),
+    ],
+)
+def test_an_unusable_value_is_explained_at_its_field(
+    staff: Client, column: str, typed: str, sentence: str
+) -> None:
+    make_driver("Zodwa", timo_driver_id="TR-1")
+    driver = make_driver("Sipho")
+
+    answer = post(staff, "driver_details", driver.pk, **seen(driver, **{column: typed}))
+
+    line = next(line for line in answer.context["lines"] if line["name"] == column)
+    assert answer.status_code == 422
+    assert sentence in line["errors"][0]
+
+
+def test_notes_keep_their_lines_and_come_back(staff: Client) -> None:
+    driver = make_driver(notes="Drives evenings.")
+
+    answer = post(
+        staff,
+        "driver_notes",
+        driver.pk,
+        notes="Drives evenings.\r\nPrefers isiZulu.",
+        seen_notes="Drives evenings.",
+    )
+
+    driver.refresh_from_db()
+    assert driver.notes == "Drives evenings.\nPrefers isiZulu."
+    assert "Drives evenings.<br>Prefers isiZulu." in answer.content.decode()
+
+    staff.post(undo_address(answer), headers=HTMX)
+
+    driver.refresh_from_db()
+    assert driver.notes == "Drives evenings."
+
+
+def test_an_owner_is_given_and_taken_back(staff: Client) -> None:
+    driver, kabelo = make_driver("Sipho", given_name="Sipho"), make_user(name="Kabelo Maseko")
+
+    answer = post(staff, "driver_owner", driver.pk, owner=kabelo.pk)
+
+    driver.refresh_from_db()
+    assert driver.owner == kabelo
+    assert "Kabelo Maseko looks after Sipho" in answer.content.decode()
+
+    staff.post(undo_address(answer), headers=HTMX)
+
+    driver.refresh_from_db()
+    assert driver.owner is None
+
+
+def test_an_owner_who_left_is_refused(staff: Client) -> None:
+    driver, gone = make_driver(), make_user(is_active=False)
+
+    answer = post(staff, "driver_owner", driver.pk, owner=gone.pk)
+
+    assert (answer.status_code, answer.content.decode()) == (
+        409,
+        "This person is not on the team any more.",
+    )
+
+
+# Checklist
+
+
+def test_a_ticked_step_starts_onboarding_and_its_undo_takes_both_back(staff: Client) -> None:
+    driver = make_driver()
+
+    answer = post(staff, "driver_step", driver.pk, "app_installed")
+
+    driver.refresh_from_db()
+    assert driver.onboarding_status == "onboarding_started"
+    assert "App installed: done" in answer.content.decode()
+
+    staff.post(undo_address(answer), headers=HTMX)
+
+    driver.refresh_from_db()
+    assert (driver.onboarding_status, OnboardingStep.objects.count()) == ("not_contacted", 0)
+
+
+def test_a_step_is_unticked_without_moving_the_driver_back(staff: Client) -> None:
+    driver = make_driver()
+    drivers.complete_step(driver, "app_installed", by=NANDI)
+
+    post(staff, "driver_step_undo", driver.pk, "app_installed")
+
+    driver.refresh_from_db()
+    assert (driver.onboarding_status, driver.steps.count()) == ("onboarding_started", 0)
+
+
+def test_an_unknown_step_is_refused(staff: Client) -> None:
+    answer = post(staff, "driver_step", make_driver().pk, "tyres_checked")
+
+    assert (answer.status_code, answer.content.decode()) == (
+        409,
+        "“tyres_checked” is not a step of the checklist.",
+    )
+
+
+# Follow-ups
+
+
+def test_a_follow_up_for_a_day_is_set_and_removed_again(staff: Client) -> None:
+    driver, day = make_driver(), clock.today() + timedelta(days=3)
+
+    answer = post(
+        staff, "driver_follow_ups", driver.pk, on=day.isoformat(), at="", reason="Ask again", owner=""
+    )
+
+    one = FollowUp.objects.get()
+    driver.refresh_from_db()
+    assert (one.due_at, one.is_all_day, one.reason) == (clock.day_start(day), True, "Ask again")
+    assert driver.next_follow_up_date == one.due_at
+
+    staff.post(undo_address(answer), headers=HTMX)
+
+    driver.refresh_from_db()
+    assert driver.next_follow_up_date is None
+
+
+def test_a_follow_up_with_an_hour_is_moved(staff: Client) -> None:
+    driver, day = make_driver(), clock.today() + timedelta(days=1)
+    post(staff, "driver_follow_ups", driver.pk, on=day.isoformat(), at="", reason="Ask", owner="")
+    one = FollowUp.objects.get()
+
+    answer = post(staff, "follow_up", one.pk, on=day.isoformat(), at="11:30", reason="Ask nicely")
+
+    one.refresh_from_db()
+    local = one.due_at.astimezone(clock.zone())
+    assert (local.date(), f"{local:%H:%M}", one.is_all_day, one.reason) == (day, "11:30", False, "Ask nicely")
+    assert f'id="follow-up-{one.pk}"' in answer.content.decode()
+
+
+def test_done_is_taken_back(staff: Client) -> None:
+    driver = make_driver()
+    [one] = drivers.set_follow_ups(
+        [driver.pk], due_at=clock.now(), is_all_day=False, reason="Ask", owner=None, by=NANDI
+    )
+
+    answer = post(staff, "follow_up_done", one.pk)
+
+    one.refresh_from_db()
+    assert one.outcome == "done"
+
+    staff.post(undo_address(answer), headers=HTMX)
+
+    one.refresh_from_db()
+    driver.refresh_from_db()
+    assert (one.outcome, one.done_at, driver.next_follow_up_date) == ("", None, one.due_at)
+
+
+def test_done_twice_is_refused_with_a_sentence(staff: Client) -> None:
+    [one] = drivers.set_follow_ups(
+        [make_driver().pk], due_at=clock.now(), is_all_day=False, reason="", owner=None, by=NANDI
+    )
+    post(staff, "follow_up_done", one.pk)
+
+    answer = post(staff, "follow_up_done", one.pk)
+
+    assert (answer.status_code, answer.content.decode()) == (409, "This follow-up is done already.")
+
+
+@pytest.mark.parametrize(
+    ("data", "field", "sentence"),
+    [
+        ({"on": ""}, "on", "Choose a day."),
+        ({"on": "soon"}, "on", "This is not a day."),
+        ({"on": "2026-12-01", "at": "late"}, "at", "This is not a time of day."),
+        ({"on": "2026-12-01", "reason": "x" * 201}, "reason", "Keep the reason under 200 letters."),
+    ],
+)
+def test_an_unusable_follow_up_is_explained(
+    staff: Client, data: dict[str, str], field: str, sentence: str
+) -> None:
+    answer = post(staff, "driver_follow_ups", make_driver().pk, **data)
+
+    assert (answer.status_code, answer.context["form"].errors[field]) == (422, [sentence])
+
+
+# Who may
+
+
+ACTIONS = [
+    ("driver_status", {"to": "invited", "reason": "x"}),
+    ("driver_details", {"name": "Other"}),
+    ("driver_notes", {"notes": "x"}),
+    ("driver_owner", {"owner": ""}),
+    ("driver_follow_ups", {"on": "2026-12-01"}),
+]
+
+
+@pytest.mark.parametrize("role", [Role.VIEWER, Role.SUPPORT, Role.FINANCE])
+@pytest.mark.parametrize(("name", "data"), ACTIONS)
+def test_who_may_not_edit_is_refused(client: Client, role: str, name: str, data: dict[str, str]) -> None:
+    client.force_login(make_user(role))
+    driver = make_driver("Sipho")
+
+    answer = client.post(reverse(name, args=[driver.pk]), data)
+
+    driver.refresh_from_db()
+    assert (answer.status_code, driver.name, driver.onboarding_status) == (403, "Sipho", "not_contacted")
+
+
+@pytest.mark.parametrize("name", ["driver_status", "driver_details", "driver_notes", "driver_follow_ups"])
+def test_every_form_is_also_a_page_of_its_own(staff: Client, name: str) -> None:
+    driver = make_driver("Sipho Dlamini")
+
+    page = staff.get(reverse(name, args=[driver.pk]))
+    part = staff.get(reverse(name, args=[driver.pk]), headers=HTMX)
+
+    assert "<h1>" in page.content.decode()
+    assert part.content.decode().lstrip().startswith("<form")
+
+
+@pytest.mark.parametrize("noun", ["details", "notes"])
+def test_cancelling_brings_back_what_the_page_shows(staff: Client, noun: str) -> None:
+    driver = make_driver("Sipho Dlamini", notes="Evenings", area="Umlazi")
+
+    part = staff.get(reverse(f"driver_{noun}_shown", args=[driver.pk]), headers=HTMX).content.decode()
+    page = staff.get(reverse("driver", args=[driver.pk])).content.decode()
+
+    assert part.strip() in page
