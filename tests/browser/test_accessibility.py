@@ -1,0 +1,94 @@
+"""axe finds nothing on any page, in either theme, on a laptop and on a phone (WCAG 2.2 AA)."""
+
+import shutil
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.urls import reverse
+from playwright.sync_api import BrowserContext, Page
+
+from drivercrm.accounts.models import User
+from drivercrm.cli import synthetic
+from drivercrm.drivers.models import Driver
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(not shutil.which("chromium"), reason="Chromium is not installed"),
+    pytest.mark.django_db(transaction=True),
+]
+
+RULES = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}}
+FOR_STRANGERS = ("account_login",)
+PAGES = (
+    "today",
+    "drivers",
+    "driver_new",
+    "driver_filters",
+    "saved_views",
+    "pipeline",
+    "search",
+    "imports",
+    "profile",
+    "settings_organisation",
+    "settings_team",
+    "settings_tokens",
+    "settings_audit",
+    "mfa_index",
+    "gallery",
+)
+
+
+def findings(page: Page, address: str) -> list[str]:
+    page.goto(address)
+    page.wait_for_load_state("networkidle")
+    report = Axe().run(page, options=RULES)
+    return [
+        f"{violation['id']}: {node['html'][:160]}"
+        for violation in report.response["violations"]
+        for node in violation["nodes"]
+    ]
+
+
+def sign_in(context: BrowserContext, client: Any, user: User, site: str) -> None:
+    client.force_login(user)
+    context.add_cookies([{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": site}])
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_on_any_page(
+    page: Page, context: BrowserContext, site: str, client: Any, theme: str, size: str
+) -> None:
+    synthetic.fill(synthetic.Options(drivers=14, days=30), say=lambda sentence: None)
+    User.objects.update(theme=theme)
+    context.add_cookies([{"name": "theme", "value": theme, "url": site}])
+    found: dict[str, list[str]] = {}
+
+    def look(name: str, path: str) -> None:
+        seen = findings(page, site + path)
+        if seen:
+            found[name] = seen
+
+    for name in FOR_STRANGERS:
+        look(name, reverse(name))
+    sign_in(context, client, User.objects.get(role="admin"), site)
+    for name in PAGES:
+        look(name, reverse(name))
+    busy = Driver.objects.order_by("-total_communications", "id")[0]
+    look("driver", reverse("driver", args=[busy.pk]))
+    look("drivers, filtered", reverse("drivers") + "?q=zzzz")
+    look("not found", "/nowhere/")
+    sign_in(context, client, User.objects.get(role="viewer"), site)
+    look("refused", reverse("settings_team"))
+
+    assert found == {}
+
+
+def test_the_page_names_its_theme(page: Page, context: BrowserContext, site: str, client: Any) -> None:
+    synthetic.fill(synthetic.Options(drivers=2, days=30), say=lambda sentence: None)
+    user = User.objects.get(role="admin")
+    sign_in(context, client, user, site)
+    for theme in ("dark", "light"):
+        User.objects.filter(pk=user.pk).update(theme=theme)
+        page.goto(site)
+        assert page.locator("html").get_attribute("data-theme") == theme
