@@ -612,7 +612,8 @@ def _set_follow_ups(request: HttpRequest, driver_ids: list[UUID], data: FollowUp
         owner=_owner(data.owner_id),
         by=access(request).actor,
     )
-    return answer({"items": [_follow_up(follow_up) for follow_up in made]}, status=201)
+    rows = FollowUp.objects.filter(pk__in=[follow_up.pk for follow_up in made]).order_by("id")
+    return answer({"items": list(rows.values(*FOLLOW_UP_COLUMNS))}, status=201)
 
 
 def _follow_up(follow_up: FollowUp) -> dict[str, Any]:

@@ -1,0 +1,276 @@
+"""A backup holds one moment, and comes back whole or not at all."""
+
+import contextlib
+import gzip
+import io
+import json
+import sqlite3
+import stat
+import subprocess
+import sys
+import tarfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from django.db import connection
+
+from tests.cli.conftest import PASSWORD, Place
+
+# Makes drivers as fast as it can, each with a history, in one transaction each, until it is told to stop.
+WRITER = """
+import sys
+import django
+django.setup()
+from drivercrm.core.actors import automation
+from drivercrm.drivers import workflow as drivers
+from drivercrm.communications import workflow as communications
+from django.db import transaction
+by = automation("writer")
+print("ready", flush=True)
+for number in range(100_000):
+    with transaction.atomic():
+        driver = drivers.create(
+            {"name": f"Driver {number}", "phone": f"+2782{number:07d}"}, source="person", by=by
+        )
+        communications.log_call(driver, direction="outbound", outcome="answered", by=by)
+        drivers.change_status(driver, "invited", reason="They said yes", by=by)
+"""
+
+COUNTS = """
+SELECT (SELECT COUNT(*) FROM drivers WHERE name LIKE 'Driver %'),
+       (SELECT COUNT(*) FROM communications),
+       (SELECT COUNT(*) FROM driver_status_changes),
+       (SELECT COUNT(*) FROM channel_identities),
+       (SELECT COUNT(*) FROM drivers WHERE onboarding_status = 'invited' AND total_communications = 1)
+"""
+
+
+def ask(place: Place, sql: str = COUNTS) -> tuple[int, ...]:
+    """One row of an installation's database."""
+    if place.url.startswith("sqlite"):
+        with contextlib.closing(sqlite3.connect(place.url.removeprefix("sqlite:///"))) as database:
+            return tuple(database.execute(sql).fetchone())
+    printed = subprocess.run(
+        ["psql", place.url, "-tA", "-F,", "-c", sql], capture_output=True, text=True, check=True
+    ).stdout
+    return tuple(int(part) for part in printed.strip().split(","))
+
+
+def writing(place: Place) -> "subprocess.Popen[str]":
+    process = subprocess.Popen(
+        [sys.executable, "-c", WRITER],
+        env=place.environment(DJANGO_SETTINGS_MODULE="drivercrm.config.settings"),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout
+    assert process.stdout.readline() == "ready\n"
+    return process
+
+
+def test_a_backup_taken_while_others_write_holds_whole_rows(
+    place: Place, make_place: Callable[[], Place], tmp_path: Path
+) -> None:
+    archive = tmp_path / "backup.tar.gz"
+    writer = writing(place)
+    try:
+        deadline = time.monotonic() + 30
+        while ask(place)[0] < 20:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        before = ask(place)[0]
+        done = place.run("backup", str(archive))
+        after = ask(place)[0]
+        assert writer.poll() is None
+    finally:
+        writer.kill()
+        writer.wait()
+    assert done.code == 0, done.err
+    assert after > before  # nobody waited for the backup
+
+    other = make_place()
+    restored = other.run("restore", str(archive))
+
+    assert (restored.code, restored.err) == (0, "")
+    drivers, calls, changes, identities, whole = ask(other)
+    assert before <= drivers <= after
+    # contacted by the call, invited by staff: two changes for each driver
+    assert (calls, changes, identities, whole) == (drivers, 2 * drivers, drivers, drivers)
+    assert json.loads(other.run("rebuild", "--json").out)["wrong"] == 0
+    assert other.run("migrate", "--check").code == 0
+
+
+def filled(place: Place) -> Place:
+    place.run("create-user", "ada@example.org", typed=PASSWORD)
+    upload = place.folder / "media" / "imports" / "list.csv"
+    upload.parent.mkdir(parents=True)
+    upload.write_text("name,phone\n")
+    return place
+
+
+USERS = "SELECT COUNT(*), 0 FROM users"
+
+
+def test_uploads_and_the_address_key_come_along(
+    place: Place, make_place: Callable[[], Place], tmp_path: Path
+) -> None:
+    filled(place)
+    archive = tmp_path / "backup.tar.gz"
+    manifest = json.loads(place.run("backup", str(archive), "--json").out)
+    is_sqlite = connection.vendor == "sqlite"
+
+    assert manifest["database"] == connection.vendor
+    assert set(manifest["files"]) == {
+        "database.sqlite3" if is_sqlite else "database.dump",
+        "media/imports/list.csv",
+        *(["address-key"] if is_sqlite else []),
+    }
+    assert stat.S_IMODE(archive.stat().st_mode) == 0o600
+    assert not [file for file in tmp_path.iterdir() if file.name.startswith(".backup-")]
+
+    other = make_place()
+    result = other.run("restore", str(archive))
+
+    assert result.code == 0, result.err
+    assert ask(other, USERS) == (1, 0)
+    assert (other.folder / "media" / "imports" / "list.csv").read_text() == "name,phone\n"
+    if is_sqlite:
+        assert (other.folder / "address-key").read_text() == (place.folder / "address-key").read_text()
+    assert json.loads(other.run("doctor", "--json").out)["checks"][1]["state"] == "right"
+
+
+def test_another_address_key_is_noticed(
+    place: Place, make_place: Callable[[], Place], tmp_path: Path
+) -> None:
+    archive = tmp_path / "backup.tar.gz"
+    place.run("backup", str(archive))
+
+    result = make_place().run(
+        "restore", str(archive), DRIVERCRM_ADDRESS_KEY="another-long-random-text-of-the-operator-0123"
+    )
+    assert result.code == 0
+    assert "DRIVERCRM_ADDRESS_KEY is not the one this backup was made with" in result.out
+
+
+def test_a_database_with_people_in_it_is_replaced_only_by_force(place: Place, tmp_path: Path) -> None:
+    filled(place)
+    archive = tmp_path / "backup.tar.gz"
+    place.run("backup", str(archive))
+    place.run("create-user", "second@example.org", typed=PASSWORD)
+
+    refused = place.run("restore", str(archive))
+    assert (refused.code, refused.err) == (
+        1,
+        "This database has 2 users in it. Use --force to replace them.\n",
+    )
+    assert ask(place, USERS) == (2, 0)
+
+    assert place.run("restore", str(archive), "--force").code == 0
+    assert ask(place, USERS) == (1, 0)
+    kept = sorted(
+        file.name.partition(".before-restore-")[0] for file in place.folder.glob("*.before-restore-*")
+    )
+    assert kept == (["drivercrm.sqlite3", "media"] if connection.vendor == "sqlite" else ["media"])
+
+
+def repacked(archive: Path, target: Path, change: Callable[[str, bytes], bytes | None]) -> Path:
+    """The archive with its files changed; None leaves one out."""
+    with tarfile.open(archive) as source, tarfile.open(target, "w:gz") as packed:
+        for entry in source:
+            content = source.extractfile(entry)
+            assert content
+            kept = change(entry.name, content.read())
+            if kept is not None:
+                entry.size = len(kept)
+                packed.addfile(entry, io.BytesIO(kept))
+    return target
+
+
+def hostile(target: Path, name: str, *, link: bool = False) -> Path:
+    with tarfile.open(target, "w:gz") as packed:
+        entry = tarfile.TarInfo(name)
+        if link:
+            entry.type, entry.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        packed.addfile(entry, io.BytesIO(b""))
+    return target
+
+
+def test_a_bad_archive_changes_nothing(place: Place, make_place: Callable[[], Place], tmp_path: Path) -> None:
+    filled(place)
+    archive = tmp_path / "good.tar.gz"
+    place.run("backup", str(archive))
+    other = make_place()
+    other.run("migrate")
+    whole = archive.read_bytes()
+
+    def flipped(name: str, content: bytes) -> bytes:
+        return content[:-1] + bytes([content[-1] ^ 1]) if name.startswith("database") else content
+
+    cut, text, foreign = tmp_path / "cut.tar.gz", tmp_path / "text.tar.gz", tmp_path / "foreign.tar.gz"
+    cut.write_bytes(whole[: len(whole) // 2])
+    text.write_text("hello")
+    with gzip.open(foreign, "wb") as packed:
+        packed.write(b"hello")
+    bad = {
+        cut: "is damaged or no backup",
+        text: "is damaged or no backup",
+        foreign: "is damaged or no backup",
+        tmp_path / "none.tar.gz": "There is no file",
+        repacked(archive, tmp_path / "flipped.tar.gz", flipped): "is not what was backed up",
+        repacked(
+            archive, tmp_path / "less.tar.gz", lambda name, content: None if "media" in name else content
+        ): ("files are missing"),
+        repacked(
+            archive, tmp_path / "torn.tar.gz", lambda name, content: None if "manifest" in name else content
+        ): ("is not whole"),
+        hostile(tmp_path / "up.tar.gz", "../../evil"): "is not a backup of Driver CRM",
+        hostile(tmp_path / "up2.tar.gz", "media/../../evil"): "is not a backup of Driver CRM",
+        hostile(tmp_path / "root.tar.gz", "/tmp/evil"): "is not a backup of Driver CRM",
+        hostile(tmp_path / "link.tar.gz", "media/passwd", link=True): "is not a backup of Driver CRM",
+    }
+
+    for file, sentence in bad.items():
+        result = other.run("restore", str(file), "--force")
+        assert (result.code, sentence in result.err, result.out) == (1, True, ""), (file, result.err)
+        assert len(result.err.splitlines()) == 1
+    assert ask(other, USERS) == (0, 0)
+    assert not (other.folder / "media").exists()
+    assert not list(other.folder.glob(".restore-*"))
+
+
+def test_a_backup_of_the_other_database_is_refused(place: Place, tmp_path: Path) -> None:
+    archive = tmp_path / "good.tar.gz"
+    place.run("backup", str(archive))
+    strange = "postgresql" if connection.vendor == "sqlite" else "sqlite"
+
+    def other(name: str, content: bytes) -> bytes:
+        if name != "manifest.json":
+            return content
+        return content.replace(f'"{connection.vendor}"'.encode(), f'"{strange}"'.encode())
+
+    result = place.run("restore", str(repacked(archive, tmp_path / "other.tar.gz", other)))
+    assert result.code == 1
+    assert "is damaged" in result.err or "DATABASE_URL names" in result.err
+
+
+def test_a_default_backup_lies_in_the_data_folder(place: Place) -> None:
+    result = place.run("backup")
+
+    assert result.code == 0
+    (file,) = (place.folder / "backups").iterdir()
+    assert result.out.startswith(f"{file}: ")
+
+
+def test_a_backup_without_the_tool_says_which_one(place: Place, tmp_path: Path) -> None:
+    if connection.vendor == "sqlite":
+        pytest.skip("SQLite copies itself")
+    empty = tmp_path / "bin"
+    empty.mkdir()
+
+    result = place.run("backup", PATH=str(empty))
+    assert (result.code, result.err) == (
+        1,
+        "pg_dump is not installed. Install PostgreSQL's client programs (postgresql-client).\n",
+    )
