@@ -235,7 +235,7 @@ for _field in (
         "Status",
         OnboardingStatus.choices,
         "onboarding_status",
-        sorts=("created", "last_contact"),
+        sorts=("created", "last_contact", "next_follow_up"),
     ),
     Field("owner", "Owner", "owner", _owner, sorts=("created",)),
     Field("area", "Area", "text", _area),
