@@ -142,7 +142,7 @@ def pipeline_move(request: HttpRequest, pk: UUID) -> HttpResponse:
 def _context(request: HttpRequest, board: Board) -> dict[str, Any]:
     viewer = filters.Viewer.now(request.user.pk)
     found = _found(board, viewer)
-    medians = caches["memory"].get_or_set("stage medians", queries.stage_medians, 60) or {}
+    medians = caches["memory"].get_or_set("stage-medians", queries.stage_medians, 60) or {}
     picked = {status: _picked(found, board, status) for status in S.values}
     shown = [driver for rows, _, _ in picked.values() for driver in rows or ()]
     channels = _last_channels(shown)

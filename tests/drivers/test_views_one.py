@@ -178,7 +178,7 @@ def test_after_comparing_the_chosen_value_stays(staff: Client, choice: str, stay
     [
         ("name", "", "A driver needs a name."),
         ("phone", "123", "3 digits: a South African number has ten, starting with 0"),
-        ("email", "nobody", "mail address"),
+        ("email", "nobody", "No @ sign"),
         ("timo_driver_id", "TR-1", "Timo driver ID TR-1 belongs to Zodwa."),
         ("preferred_channel", "pigeon", "not one of the available choices"),
     ],
