@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from django.apps import apps
+from django.template import engines
 
 from drivercrm.journal.events import Event
 
@@ -126,8 +127,6 @@ def test_no_template_is_left_unused() -> None:
 
 
 def test_every_template_renders_tags_that_exist() -> None:
-    from django.template import engines  # app ready
-
     for path in PACKAGE.rglob("templates/**/*.html"):
         engines["django"].from_string(path.read_text())
 
