@@ -333,7 +333,6 @@ def settings_tokens(request: HttpRequest) -> HttpResponse:
         "made": made,
         "secret": secret,
         "lines": queries.token_lines(),
-        "words": {can.value: words for can, words in SAYS.items()},
     }
     return render(request, "accounts/tokens.html", context, status=WRONG if form.errors else 200)
 

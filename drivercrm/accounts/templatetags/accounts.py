@@ -46,5 +46,5 @@ def settings_tabs(context: Context) -> list[Tab]:
         except NoReverseMatch:
             continue
         if request.access.may(can):
-            tabs.append(Tab(label, url, icon, request.path == url))
+            tabs.append(Tab(label, url, icon, request.path.startswith(url)))
     return tabs
