@@ -8,7 +8,7 @@ from statistics import median
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, F, Min, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Case, Count, F, Max, Min, OuterRef, Q, QuerySet, Subquery, Value, When
 
 from drivercrm.accounts.models import Organisation, User
 from drivercrm.core import clock
@@ -42,16 +42,30 @@ def count_by_status() -> dict[str, int]:
     return {status: counted.get(status, 0) for status in OnboardingStatus.values}
 
 
+def standing() -> "QuerySet[StatusChange]":
+    """The changes that nothing has taken back.
+
+    The few reversals are read once, as a list. Joined instead, SQLite reads the whole table again for every row
+    when its statistics say that the column is nearly always empty.
+    """
+    taken_back = StatusChange.objects.filter(reverses__isnull=False).values("reverses_id")
+    return StatusChange.objects.filter(reverses__isnull=True).exclude(pk__in=taken_back)
+
+
 def funnel(since: date) -> list[tuple[str, int]]:
     """Of the drivers first contacted since a local day: how many have reached each stage by now (spec §8)."""
-    start = clock.day_start(since)
-    cohort = Q(driver__first_contact_date__gte=start)
-    standing = StatusChange.objects.filter(cohort, reverses__isnull=True, reversed_by__isnull=True)
-    reached: dict[str, int] = {}
-    for stage in ("contacted", "invited", "onboarding_started", "onboarding_completed", "active"):
-        at_least = [status for status, rank in RANK.items() if rank >= RANK[stage]]
-        reached[stage] = standing.filter(to_status__in=at_least).values("driver_id").distinct().count()
-    return list(reached.items())
+    ranks = [When(to_status=status, then=Value(rank)) for status, rank in RANK.items()]
+    furthest = (
+        standing()
+        .filter(driver__first_contact_date__gte=clock.day_start(since))
+        .values("driver_id")
+        .annotate(rank=Max(Case(*ranks, default=Value(0))))
+    )
+    stages = [str(stage) for stage in PATH[1:]]
+    counts = furthest.aggregate(
+        **{stage: Count("driver_id", filter=Q(rank__gte=RANK[stage])) for stage in stages}
+    )
+    return [(stage, counts[stage]) for stage in stages]
 
 
 def completed_per_day(days: int) -> list[int]:
@@ -87,11 +101,11 @@ class StepLine:
     done_by: str
 
 
-def checklist(driver: Driver) -> list[StepLine]:
+def checklist(driver: Driver, organisation: Organisation) -> list[StepLine]:
     """The configured steps in order, with who ticked them when."""
     done = {step.step: step for step in OnboardingStep.objects.filter(driver=driver)}
     lines = []
-    for step in Organisation.current().onboarding_steps:
+    for step in organisation.onboarding_steps:
         row = done.pop(step["key"], None)
         lines.append(
             StepLine(
@@ -107,14 +121,10 @@ def checklist(driver: Driver) -> list[StepLine]:
     ]
 
 
-def step_names() -> dict[str, str]:
-    """The words for the steps of the checklist, by key."""
-    return {step["key"]: step["label"] for step in Organisation.current().onboarding_steps}
-
-
 def step_name(key: str) -> str:
-    """The words for one step, also for one that is no longer configured."""
-    return step_names().get(key) or _plain(key)
+    """The words for a step of the checklist, also for one that is no longer configured."""
+    labels = {step["key"]: step["label"] for step in Organisation.current().onboarding_steps}
+    return labels.get(key) or _plain(key)
 
 
 def _plain(key: str) -> str:
@@ -132,13 +142,9 @@ def allowed_moves(status: str) -> list[tuple[str, str]]:
     ]
 
 
-def open_follow_ups(driver: Driver) -> "QuerySet[FollowUp]":
-    """The driver's open follow-ups, the earliest first."""
-    return (
-        FollowUp.objects.filter(driver=driver, done_at__isnull=True)
-        .select_related("owner")
-        .order_by("due_at", "id")
-    )
+def follow_ups_of(driver: Driver) -> list[FollowUp]:
+    """Every follow-up of one driver, open and ended, the earliest due first."""
+    return list(FollowUp.objects.filter(driver=driver).select_related("owner").order_by("due_at", "id"))
 
 
 def staff() -> "QuerySet[User]":
@@ -146,9 +152,12 @@ def staff() -> "QuerySet[User]":
     return User.objects.filter(is_active=True).only("id", "name").order_by("name", "id")
 
 
-def follow_up_choices() -> dict[str, Any]:
+def follow_up_choices(people: "list[User] | None" = None) -> dict[str, Any]:
     """What a form for a new follow-up offers: tomorrow, and whose it may be."""
-    return {"staff": list(staff()), "tomorrow": (clock.today() + timedelta(days=1)).isoformat()}
+    return {
+        "staff": list(staff()) if people is None else people,
+        "tomorrow": (clock.today() + timedelta(days=1)).isoformat(),
+    }
 
 
 # Many drivers
@@ -163,20 +172,12 @@ def stage_medians(days: int = 90, sample: int = 500) -> dict[str, float]:
     since = clock.now() - timedelta(days=days)
     found: dict[str, float] = {}
     for stage, following in pairwise(PATH):
-        left = StatusChange.objects.filter(
-            to_status=following,
-            at__gte=since,
-            from_status=stage,
-            reverses__isnull=True,
-            reversed_by__isnull=True,
-        ).order_by("-at")
-        entered = StatusChange.objects.filter(
-            driver_id=OuterRef("driver_id"),
-            sequence__lt=OuterRef("sequence"),
-            to_status=stage,
-            reverses__isnull=True,
-            reversed_by__isnull=True,
-        ).order_by("-sequence")
+        left = standing().filter(to_status=following, at__gte=since, from_status=stage).order_by("-at")
+        entered = (
+            standing()
+            .filter(driver_id=OuterRef("driver_id"), sequence__lt=OuterRef("sequence"), to_status=stage)
+            .order_by("-sequence")
+        )
         came = F("driver__created_at") if stage == PATH[0] else Subquery(entered.values("at")[:1])
         stays = [
             (at - since_at).total_seconds()
@@ -208,10 +209,10 @@ def unreached(limit: int, owner: Q | None = None) -> list[tuple[Driver, datetime
 
 def net_active_since(moment: datetime) -> int:
     """How many more drivers became active than stopped being so since a moment."""
-    standing = StatusChange.objects.filter(at__gte=moment)
-    entered = standing.filter(to_status=OnboardingStatus.ACTIVE).count()
+    changes = StatusChange.objects.filter(at__gte=moment)
+    entered = changes.filter(to_status=OnboardingStatus.ACTIVE).count()
     others = [status for status in OnboardingStatus.values if status != OnboardingStatus.ACTIVE]
-    left = standing.filter(to_status__in=others, from_status=OnboardingStatus.ACTIVE).count()
+    left = changes.filter(to_status__in=others, from_status=OnboardingStatus.ACTIVE).count()
     return entered - left
 
 
