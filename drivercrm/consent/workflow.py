@@ -227,8 +227,12 @@ def _free_addresses(driver_ids: Sequence[UUID], moments: Iterable[datetime]) -> 
 def carry_over_suppression(
     new_drivers: Sequence[Driver], *, by: Actor, at: datetime, act: UUID
 ) -> list[UUID]:
-    """New drivers whose address belongs to somebody who said stop start as withdrawn and opted out (spec §4)."""
-    bound = bound_drivers(new_drivers)
+    """Drivers whose address belongs to somebody who said stop are withdrawn and opted out too (spec §4).
+
+    Safe to repeat: who has opted out already is left alone. Returns the drivers that it concerned.
+    """
+    candidates = [one for one in new_drivers if one.onboarding_status != OnboardingStatus.OPTED_OUT]
+    bound = bound_drivers(candidates)
     for driver in new_drivers:
         if driver.pk in bound:
             pairs = [(channel, purpose) for channel in ALL_CHANNELS for purpose in ALL_PURPOSES]

@@ -25,24 +25,32 @@ MAX_ATTEMPTS = 8
 
 @dataclass(frozen=True)
 class Subscriber:
-    """A reaction, and whether it runs inside the delivery's transaction or keeps its own."""
+    """A reaction, whether it keeps its own transactions, and which events of its kind it wants to hear."""
 
     react: Reaction
     is_long: bool
+    wants: Callable[[Any], bool]
+
+
+def _everything(event: Event) -> bool:
+    return True
 
 
 SUBSCRIBERS: dict[str, dict[str, Subscriber]] = {}
 
 
-def on(event: type[Event], *, is_long: bool = False) -> Callable[[R], R]:
+def on(
+    event: type[Event], *, is_long: bool = False, wants: Callable[[Any], bool] = _everything
+) -> Callable[[R], R]:
     """Registers a reaction to an event. It may run twice, so it must be safe to repeat.
 
     A long one (an import) runs outside a transaction and commits its own steps, so that it holds no lock.
+    `wants` leaves events out at the moment they are announced: nothing is delivered for them.
     """
 
     def register(reaction: R) -> R:
         name = f"{reaction.__module__.split('.')[-2]}.{reaction.__name__}"
-        SUBSCRIBERS.setdefault(event.name, {})[name] = Subscriber(reaction, is_long)
+        SUBSCRIBERS.setdefault(event.name, {})[name] = Subscriber(reaction, is_long, wants)
         return reaction
 
     return register
@@ -71,8 +79,10 @@ def announce(
         ],
         batch_size=500,
     )
-    for subscriber in SUBSCRIBERS.get(event.name, {}):
-        delivery = Delivery.objects.create(entry=entry, subscriber=subscriber)
+    for name, subscriber in SUBSCRIBERS.get(event.name, {}).items():
+        if not subscriber.wants(event):
+            continue
+        delivery = Delivery.objects.create(entry=entry, subscriber=name)
         _look_at(delivery.pk)
     return entry
 

@@ -13,6 +13,7 @@ from drivercrm.core.ids import uuid7
 from drivercrm.drivers import workflow as drivers
 from drivercrm.drivers.enums import OnboardingStatus as S
 from drivercrm.drivers.models import Driver, FollowUp
+from drivercrm.jobs import workflow as jobs
 from drivercrm.journal.models import Entry
 from tests.factories import NANDI, make_driver
 
@@ -174,8 +175,7 @@ def test_an_import_grants_nobody_whose_address_is_bound_and_carries_the_withdraw
     drivers.delete_untouched([gone.pk], by=NANDI)
     back, new = make_driver(phone="+27821112222"), make_driver()
     act = uuid7()
-    for step in (consent.carry_over_suppression,):
-        step([back, new], by=NANDI, at=clock.now(), act=act)
+    consent.carry_over_suppression([back, new], by=NANDI, at=clock.now(), act=act)
 
     covered = consent.grant_by_import(
         [back, new],
@@ -221,3 +221,36 @@ def test_rebuild_mends_a_projection_that_was_tampered_with() -> None:
     driver.refresh_from_db()
     assert driver.communication_opt_in is True
     assert consent.rebuild() == {"consent": 0}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_bound_address_binds_whoever_is_given_it_by_hand() -> None:
+    gone = make_driver(phone="+27821112222")
+    consent.withdraw(gone, source="staff", by=NANDI)
+    drivers.delete_untouched([gone.pk], by=NANDI)
+
+    again = make_driver(phone="+27821112222")
+    other = make_driver()
+    jobs.worker(clockwork=False).drain()
+
+    again.refresh_from_db()
+    other.refresh_from_db()
+    assert (again.onboarding_status, other.onboarding_status) == (S.OPTED_OUT, S.NOT_CONTACTED)
+    events = ConsentEvent.objects.filter(driver=again).count()
+    assert consent.carry_over_suppression([again], by=NANDI, at=clock.now(), act=uuid7()) == []
+    assert ConsentEvent.objects.filter(driver=again).count() == events
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_bound_address_binds_a_driver_who_is_given_it_later() -> None:
+    gone = make_driver(phone="+27821112222")
+    consent.withdraw(gone, source="staff", by=NANDI)
+    drivers.delete_untouched([gone.pk], by=NANDI)
+    driver = make_driver()
+    agree(driver, "whatsapp")
+
+    drivers.edit(driver, {"phone": "082 111 2222"}, by=NANDI)
+    jobs.worker(clockwork=False).drain()
+
+    driver.refresh_from_db()
+    assert (driver.onboarding_status, driver.communication_opt_in) == (S.OPTED_OUT, False)
