@@ -1,5 +1,6 @@
 """`serve`, `worker` and `migrate`."""
 
+import gc
 import sys
 from typing import Annotated
 
@@ -31,6 +32,7 @@ def serve(
         from drivercrm.config import processes as running  # slow import
 
         return running.run_reloading(sys.argv[1:])
+    gc.disable()  # nothing of what is loaded now becomes garbage: looking for it is a tenth of the start
     django.setup()
     from drivercrm.config import server, upgrade  # app ready
 
@@ -40,6 +42,9 @@ def serve(
         has_jobs=jobs,
     )
     count = processes or environment.whole_number("DRIVERCRM_PROCESSES", 1, least=1)
+    server.load_pages()
+    gc.freeze()
+    gc.enable()
     upgrade.before_serving(ask=_ask if sys.stdin.isatty() else None, say=_say)
     return server.run(options) if count == 1 else server.run_many(options, count)
 

@@ -66,6 +66,11 @@ def read_bind(text: str) -> Address:
     return Address(host, int(port))
 
 
+def load_pages() -> None:
+    """Loads every page now, not at the first request."""
+    get_resolver().url_patterns  # noqa: B018 - looking is loading
+
+
 def run(options: Options) -> int:
     """Serves until SIGTERM or SIGINT: requests in flight are answered, then the jobs stop gracefully."""
     if not _is_sharing():
@@ -80,7 +85,6 @@ def run(options: Options) -> int:
         log_level=LogLevels.warning,
         log_dictconfig=_quiet(),
     )
-    get_resolver().url_patterns  # noqa: B018 - loads every page now, not at the first request
     worker = jobs.worker() if options.has_jobs else None
     with in_use():
         if worker:

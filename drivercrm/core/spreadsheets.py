@@ -13,8 +13,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import BinaryIO
 
-import xlsxwriter
-
 from drivercrm.core.errors import Refused
 
 MAX_XLSX_ROWS = 1_048_575  # under the row of headings; Excel's own limit
@@ -49,6 +47,8 @@ def write_xlsx(
 
     Moments must be in local time already: spreadsheets know no time zone. Raises Refused beyond Excel's rows.
     """
+    import xlsxwriter  # noqa: PLC0415  # slow import
+
     book = xlsxwriter.Workbook(
         file,
         {
