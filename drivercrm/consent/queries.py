@@ -35,9 +35,16 @@ def from_ledger(driver_ids: Iterable[UUID]) -> dict[UUID, dict[tuple[str, str], 
 
     it happened (then by the time it was recorded), else the last question.
     """
-    found: dict[UUID, dict[tuple[str, str], ConsentEvent]] = {pk: {} for pk in driver_ids}
-    for event in ConsentEvent.objects.filter(driver_id__in=list(found)).order_by("at", "recorded_at", "id"):
-        place = found[event.driver_id]
+    ids = list(driver_ids)
+    events = ConsentEvent.objects.filter(driver_id__in=ids).order_by("at", "recorded_at", "id")
+    return {pk: {} for pk in ids} | decided(events)
+
+
+def decided(events: Iterable[ConsentEvent]) -> dict[UUID, dict[tuple[str, str], ConsentEvent]]:
+    """The same for events already read, in their order."""
+    found: dict[UUID, dict[tuple[str, str], ConsentEvent]] = {}
+    for event in events:
+        place = found.setdefault(event.driver_id, {})
         key = (event.channel, event.purpose)
         if (
             event.kind == ConsentEventKind.ASKED
@@ -103,9 +110,15 @@ class ChannelLine:
         return self.purposes[0].state if self.has_address else "none"
 
 
-def overview(driver: Driver) -> list[ChannelLine]:
-    """Every channel and purpose of one driver with the event that decided it, in one query."""
-    decided = from_ledger([driver.pk])[driver.pk]
+def events_of(driver: Driver) -> list[ConsentEvent]:
+    """Everything this driver ever said or was asked, the first first."""
+    return list(ConsentEvent.objects.filter(driver=driver).order_by("at", "recorded_at", "id"))
+
+
+def overview(driver: Driver, events: Iterable[ConsentEvent] | None = None) -> list[ChannelLine]:
+    """Every channel and purpose of one driver with the event that decided it; the driver's events, if at hand."""
+    said = events_of(driver) if events is None else events
+    standing = decided(said).get(driver.pk, {})
     addresses = {
         ConsentChannel.WHATSAPP: bool(driver.whatsapp_address),
         ConsentChannel.TELEGRAM: bool(driver.telegram_username),
@@ -117,7 +130,7 @@ def overview(driver: Driver) -> list[ChannelLine]:
             str(channel),
             has_address,
             [
-                _standing(str(channel), purpose, decided.get((str(channel), purpose)))
+                _standing(str(channel), purpose, standing.get((str(channel), purpose)))
                 for purpose in Purpose.values
             ],
         )

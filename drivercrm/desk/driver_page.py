@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 
-from drivercrm.accounts.models import User
+from drivercrm.accounts.models import Organisation, User
 from drivercrm.accounts.permissions import Can, needs
 from drivercrm.communications.enums import CALLS_IN, CALLS_OUT
 from drivercrm.consent import queries as consent
@@ -39,12 +39,17 @@ def driver(request: HttpRequest, pk: UUID) -> HttpResponse:
     """The whole page."""
     one = get_object_or_404(timeline.counted(), pk=pk)
     context = _regions(request, one)
-    context["from"] = came_from = request.GET.get("from", "")
-    context["list_url"] = reverse("drivers") + (f"?{came_from}" if came_from else "")
+    came_from = request.GET.get("from", "")
+    context |= {
+        "from": came_from,
+        "list_url": reverse("drivers") + (f"?{came_from}" if came_from else ""),
+        "live_query": urlencode({"show": context["show"], "from": came_from}),
+        "calls_out": CALLS_OUT,
+        "calls_in": CALLS_IN,
+        **queries.follow_up_choices(context["staff"]),
+    }
     if came_from:
         context |= _neighbours(request, one, came_from)
-    context |= {"live_query": urlencode({"show": context["show"]})}
-    context |= queries.follow_up_choices() | {"staff": context["staff"]}
     return render(request, "desk/driver.html", context)
 
 
@@ -52,57 +57,58 @@ def driver(request: HttpRequest, pk: UUID) -> HttpResponse:
 def driver_live(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Every region again after a change, each out of band; one that is being edited is left alone."""
     one = get_object_or_404(timeline.counted(), pk=pk)
-    return render(request, "desk/_driver_live.html", _regions(request, one) | {"live": True})
+    context = _regions(request, one) | {"live": True, "from": request.GET.get("from", "")}
+    return render(request, "desk/_driver_live.html", context)
 
 
 @needs(Can.READ_DRIVERS)
 def driver_timeline(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Earlier lines of the timeline, to be put above those on screen."""
     one = get_object_or_404(Driver, pk=pk)
-    return render(
-        request, "desk/_timeline_items.html", _timeline(request, one, _history(one), queries.step_names())
+    facts = _facts(request, one, [])
+    return render(request, "desk/_timeline_items.html", _timeline(request, one, facts))
+
+
+def _facts(request: HttpRequest, one: Driver, people: list[User]) -> timeline.Facts:
+    """All there is about the driver of what a driver has few of; one query for each kind."""
+    organisation = Organisation.current()
+    request.organisation = organisation  # type: ignore[attr-defined]  # the frame shows its name
+    return timeline.Facts(
+        changes=queries.histories([one.pk])[one.pk],
+        steps=queries.checklist(one, organisation),
+        consents=consent.events_of(one),
+        follow_ups=queries.follow_ups_of(one),
+        names={f"user:{person.pk}": person.name for person in people},
     )
 
 
-def _history(one: Driver) -> list[StatusChange]:
-    return queries.histories([one.pk])[one.pk]
-
-
-def _timeline(
-    request: HttpRequest, one: Driver, changes: list[StatusChange], steps: dict[str, str]
-) -> dict[str, Any]:
+def _timeline(request: HttpRequest, one: Driver, facts: timeline.Facts) -> dict[str, Any]:
     show = request.GET.get("show", "")
     show = show if show in timeline.SHOWS else "all"
     access = request.access  # type: ignore[attr-defined]
-    before = request.GET.get("before", "")
-    found = timeline.page(one, access, changes, steps, show=show, before=before)
+    found = timeline.page(one, access, facts, show=show, before=request.GET.get("before", ""))
     earlier = urlencode({"show": show, "before": found.earlier}) if found.earlier else ""
-    return {"driver": one, "timeline": found, "show": show, "earlier": earlier, "is_paged": bool(before)}
+    return {"driver": one, "timeline": found, "show": show, "earlier": earlier}
 
 
 def _regions(request: HttpRequest, one: Any) -> dict[str, Any]:
-    changes = _history(one)
-    steps = queries.checklist(one)
-    consents = consent.overview(one)
-    context = _timeline(request, one, changes, {step.key: step.label for step in steps})
+    may_edit = request.access.may(Can.EDIT_DRIVERS)  # type: ignore[attr-defined]
+    people = list(queries.staff()) if may_edit else []
+    facts = _facts(request, one, people)
+    consents = consent.overview(one, facts.consents)
+    context = _timeline(request, one, facts)
     return context | {
-        "stages": stages(one, changes),
+        "stages": stages(one, list(facts.changes)),
         "opt_in": opt_in(one, consents),
         "status_choices": queries.allowed_moves(one.onboarding_status),
-        "filters": timeline.filters(one, context["show"]),
-        "follow_ups": list(queries.open_follow_ups(one)[:5]),
-        "steps": steps,
-        "steps_done": sum(step.done_at is not None for step in steps),
+        "filters": timeline.filters(one, facts, context["show"]),
+        "follow_ups": [follow_up for follow_up in facts.follow_ups if follow_up.done_at is None][:5],
+        "steps": facts.steps,
+        "steps_done": sum(step.done_at is not None for step in facts.steps),
         "consents": consents,
-        "calls_out": CALLS_OUT,
-        "calls_in": CALLS_IN,
-        "staff": _staff(request),
+        "staff": people,
         "response_rate": None if one.response_rate is None else round(one.response_rate * 100),
     }
-
-
-def _staff(request: HttpRequest) -> list[User]:
-    return list(queries.staff()) if request.access.may(Can.EDIT_DRIVERS) else []  # type: ignore[attr-defined]
 
 
 def stages(one: Driver, changes: list[StatusChange]) -> list[Stage]:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -11,6 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.cache import patch_vary_headers
+from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.http import require_POST, require_safe
 
 from drivercrm.accounts.permissions import Can, needs
@@ -24,6 +26,7 @@ from drivercrm.drivers.enums import OnboardingStatus as S
 from drivercrm.drivers.filters import Filter, ListQuery
 from drivercrm.drivers.models import Driver, DriverQuerySet
 from drivercrm.drivers.moves import PATH
+from drivercrm.ui import icons
 from drivercrm.ui.answers import changed, is_swap
 from drivercrm.ui.toasts import toast
 
@@ -73,6 +76,16 @@ class Column:
     list_url: str
     fold_url: str
     moves: list[tuple[str, str]]
+
+    @cached_property
+    def buttons(self) -> SafeString:
+        """The choices of each card's “Move to” menu, the same for the whole column."""
+        return mark_safe(  # noqa: S308  enum values and their words
+            "".join(
+                f'<button class="it" name="status" value="{value}">{icons.glyph(value)}{label}</button>'
+                for value, label in self.moves
+            )
+        )
 
     @property
     def counted(self) -> str:
@@ -156,7 +169,7 @@ def _context(request: HttpRequest, board: Board) -> dict[str, Any]:
         "total": sum(column.count for column in columns),
         "is_more": any(column.is_more for column in columns),
         "board_url": board.url(),
-        "move_query": board.params(),
+        "move_query": f"?{params}" if (params := board.params()) else "",
         "owner": owner,
         "new_url": page_address("driver_new"),
         "staff": queries.staff(),

@@ -90,7 +90,7 @@ def _frame(request: HttpRequest, user: User, access: Access) -> Shell:
     nav = items(request, access, PAGES)
     views = _pinned(request, user)
     return Shell(
-        workspace=Organisation.current().name,
+        workspace=(getattr(request, "organisation", None) or Organisation.current()).name,
         home_url=page("today"),
         nav=nav,
         person=Person(user.name, user.get_role_display(), page("profile"), page("account_logout")),

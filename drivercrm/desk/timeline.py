@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
+from html import escape
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
-from django.db.models.functions import Coalesce
-from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString
+from django.db.models import Q, QuerySet
+from django.db.models.expressions import RawSQL
+from django.utils.safestring import SafeString, mark_safe
 
 from drivercrm.accounts.permissions import Access, Can
 from drivercrm.accounts.queries import actor_names
@@ -23,11 +23,12 @@ from drivercrm.core import clock
 from drivercrm.core.errors import Refused
 from drivercrm.drivers.enums import FIELD_NAMES, OnboardingStatus, Outcome, Trigger
 from drivercrm.drivers.models import Driver, FollowUp, StatusChange
-from drivercrm.journal.models import Change, Entry
+from drivercrm.drivers.queries import StepLine
+from drivercrm.journal.models import Change
 from drivercrm.ui import formats, icons, parts
 
 PAGE = 30
-NOTHING = SafeString("")
+HIDDEN = '<span class="mute">Not shown to your role</span>'
 
 # What the filter above the timeline offers, and which sources each choice shows.
 SHOWS = {
@@ -67,15 +68,14 @@ Names = dict[str, str]
 
 @dataclass(frozen=True)
 class Item:
-    """One line of the timeline as it is drawn."""
+    """One line of the timeline; its texts are ready HTML."""
 
     at: datetime
-    icon: SafeString
-    head: SafeString
-    body: SafeString = NOTHING
-    foot: SafeString = NOTHING
+    icon: str
+    head: str
+    body: str = ""
+    foot: str = ""
     look: str = ""
-    is_first_today: bool = False
 
     @property
     def when(self) -> str:
@@ -85,6 +85,18 @@ class Item:
         if local.date() == clock.today():
             return hour
         return f"{formats.DAYS[local.weekday()]} {formats.short_day(self.at)}, {hour}"
+
+    @property
+    def html(self) -> str:
+        """The line as it is drawn; put together here, for a page shows thirty of them."""
+        bare = " bare" if self.look.startswith("bare") else ""
+        body = f'<div class="bd">{self.body}</div>' if self.body else ""
+        foot = f'<div class="ft">{self.foot}</div>' if self.foot else ""
+        return (
+            f'<li class="te {self.look}"><span class="g{bare}">{self.icon}</span><div><div class="hd">'
+            f'<span>{self.head}</span><time datetime="{self.at.isoformat()}">{self.when}</time></div>'
+            f"{body}{foot}</div></li>"
+        )
 
 
 @dataclass(frozen=True)
@@ -108,6 +120,15 @@ class Timeline:
 
     items: list[Item]
     earlier: str
+    today_from: int | None
+
+    @property
+    def html(self) -> SafeString:
+        """Every line, with the word “Today” above the first one of today."""
+        lines = [item.html for item in self.items]
+        if self.today_from is not None:
+            lines.insert(self.today_from, '<li class="daysep">Today</li>')
+        return mark_safe("".join(lines))  # noqa: S308  every text in it is escaped where it is put in
 
 
 @dataclass(frozen=True)
@@ -128,39 +149,45 @@ class Before:
         return earlier | Q(**{at: self.at, f"{key}__lt": self.key})
 
 
+@dataclass(frozen=True)
+class Facts:
+    """What the page has read about a driver anyway: few rows of each kind, all of them."""
+
+    changes: Sequence[StatusChange]
+    steps: Sequence[StepLine]
+    consents: Sequence[ConsentEvent]
+    follow_ups: Sequence[FollowUp]
+    names: Mapping[str, str]
+
+
 def counted() -> "QuerySet[Driver]":
-    """Drivers with how many lines each choice of the filter has (`n_…`), in the one query that reads the driver."""
+    """Drivers with how many calls and edits they have, in the one query that reads the driver.
 
-    def count(
-        rows: "QuerySet[Any]", what: str = "pk", *, distinct: bool = False, by: str = "driver"
-    ) -> Coalesce:
-        grouped = rows.order_by().values(by).annotate(n=Count(what, distinct=distinct)).values("n")
-        return Coalesce(Subquery(grouped), 0)
-
-    mine = {"driver": OuterRef("pk")}
-    changes = Change.objects.filter(object_id=OuterRef("pk"), entry__name="driver.edited")
-    steps = Entry.objects.filter(driver_id=OuterRef("pk"), name__in=STEP_EVENTS)
+    Written as SQL: building these two counts from models takes longer than the database takes to answer them.
+    """
     return Driver.objects.select_related("owner").annotate(
-        n_calls=count(Communication.objects.filter(**mine, channel=Channel.PHONE)),
-        n_status=count(StatusChange.objects.filter(**mine), "act", distinct=True),
-        n_consent=count(ConsentEvent.objects.filter(**mine), "act", distinct=True),
-        n_edits=count(changes, "entry", distinct=True, by="object_id"),
-        n_set=count(FollowUp.objects.filter(**mine)),
-        n_ended=count(FollowUp.objects.filter(**mine, done_at__isnull=False)),
-        n_steps=count(steps, by="driver_id"),
+        n_calls=RawSQL(
+            "(SELECT count(*) FROM communications c WHERE c.driver_id = drivers.id AND c.channel = 'phone')",
+            (),
+        ),
+        n_edits=RawSQL(
+            "(SELECT count(DISTINCT entry_id) FROM journal_changes j WHERE j.object_id = drivers.id)", ()
+        ),
     )
 
 
-def filters(driver: Any, chosen: str) -> list[dict[str, Any]]:
+def filters(driver: Any, facts: Facts, chosen: str) -> list[dict[str, Any]]:
     """The choices above the timeline with their counts; messages only where there are any."""
     counts = {
         "messages": driver.total_communications - driver.n_calls,
         "calls": driver.n_calls,
-        "status": driver.n_status,
-        "consent": driver.n_consent,
+        "status": len({change.act for change in facts.changes}),
+        "consent": len({(event.act, event.kind) for event in facts.consents}),
         "changes": driver.n_edits + 1,
     }
-    counts["all"] = sum(counts.values()) + driver.n_set + driver.n_ended + driver.n_steps
+    ended = sum(one.done_at is not None for one in facts.follow_ups)
+    steps = sum(step.done_at is not None for step in facts.steps)
+    counts["all"] = sum(counts.values()) + len(facts.follow_ups) + ended + steps
     return [
         {"key": key, "label": label, "count": counts[key], "current": key == chosen}
         for key, label in SHOWS.items()
@@ -168,41 +195,32 @@ def filters(driver: Any, chosen: str) -> list[dict[str, Any]]:
     ]
 
 
-def page(
-    driver: Driver,
-    access: Access,
-    changes: Sequence[StatusChange],
-    steps: Mapping[str, str],
-    *,
-    show: str = "all",
-    before: str = "",
-) -> Timeline:
-    """The newest lines before a marker.
-
-    `changes` is the driver's whole history of status and `steps` the words for the checklist: the page has both.
-    """
+def page(driver: Driver, access: Access, facts: Facts, *, show: str = "all", before: str = "") -> Timeline:
+    """The newest lines before a marker, the oldest of them first."""
     place = _read(before) if before else None
     found = [
-        raw for source in SOURCES_OF[show] for raw in _source(source, driver, access, changes, place, show)
+        raw for source in SOURCES_OF[show] for raw in _source(source, driver, access, facts, place, show)
     ]
     found.sort(key=lambda raw: raw.place, reverse=True)
     shown, rest = found[:PAGE], found[PAGE:]
-    names = actor_names({actor for raw in shown for actor in raw.actors})
-    names |= {f"step:{key}": label for key, label in steps.items()}
+    names = dict(facts.names)
+    unknown = {actor for raw in shown for actor in raw.actors} - names.keys()
+    if unknown:
+        names |= actor_names(unknown)
     items = [raw.draw(names) for raw in reversed(shown)]
-    _mark_today(items, rest[0].at if rest else None)
-    return Timeline(items, _write(shown[-1]) if rest else "")
+    today_from = _today_from(items, rest[0].at if rest else None)
+    return Timeline(items, _write(shown[-1]) if rest else "", today_from)
 
 
-def _mark_today(items: list[Item], older: datetime | None) -> None:
-    """The line “Today” stands above the first line of today."""
+def _today_from(items: list[Item], older: datetime | None) -> int | None:
+    """Where the lines of today begin, if that is on this page."""
     before = older
     for number, item in enumerate(items):
-        is_today = clock.local_day(item.at) == clock.today()
-        if is_today and (before is None or clock.local_day(before) != clock.today()):
-            items[number] = Item(item.at, item.icon, item.head, item.body, item.foot, item.look, True)
-            return
+        if clock.local_day(item.at) == clock.today():
+            is_first = before is None or clock.local_day(before) != clock.today()
+            return number if is_first else None
         before = item.at
+    return None
 
 
 def _write(raw: Raw) -> str:
@@ -214,9 +232,9 @@ def _read(text: str) -> Before:
         at, source, key = text.split("~")
         moment = datetime.fromisoformat(at)
         rank = Source(int(source))
-        if rank in {Source.EDITS, Source.STEPS}:
+        if rank == Source.EDITS:
             int(key)
-        elif rank in {Source.SAID, Source.CONSENT, Source.SET, Source.ENDED}:
+        elif rank == Source.SAID:
             UUID(hex=key)
         if moment.tzinfo is None:
             raise ValueError(text)
@@ -228,29 +246,24 @@ def _read(text: str) -> Before:
 
 
 def _source(
-    source: Source,
-    driver: Driver,
-    access: Access,
-    changes: Sequence[StatusChange],
-    before: Before | None,
-    show: str,
+    source: Source, driver: Driver, access: Access, facts: Facts, before: Before | None, show: str
 ) -> Iterable[Raw]:
     match source:
         case Source.CREATED:
             return _after(before, [_created(driver)])
         case Source.STATUS:
-            return _after(before, _acts(changes))
+            return _after(before, _acts(facts.changes))
         case Source.STEPS:
-            return _steps(driver, before)
+            return _after(before, [_step(step) for step in facts.steps if step.done_at])
         case Source.CONSENT:
-            return _consents(driver, before)
+            return _after(before, [_consent(act) for act in as_acts(facts.consents)])
         case Source.SET:
-            return _follow_ups_set(driver, before)
+            return _after(before, [_set(one) for one in facts.follow_ups])
         case Source.ENDED:
-            return _follow_ups_ended(driver, before)
+            return _after(before, [_ended(one) for one in facts.follow_ups if one.done_at])
         case Source.EDITS:
             return _edits(driver, access, before)
-        case _:
+        case Source.SAID:
             return _said(driver, access, before, show)
 
 
@@ -269,6 +282,12 @@ def _cut(
     return rows.order_by(f"-{at}", f"-{key}")[:most]
 
 
+def _line(said: Iterable[str]) -> str:
+    """Small words under a line, those that are there."""
+    text = " · ".join(part for part in said if part)
+    return f"<span>{escape(text)}</span>" if text else ""
+
+
 def _who(names: Names, actor: str) -> str:
     kind = actor.partition(":")[0]
     return names.get(actor) or {"user": "Somebody who left", "campaign": "A campaign"}.get(kind, "Driver CRM")
@@ -283,7 +302,7 @@ def _created(driver: Driver) -> Raw:
     way = ways.get(kind) or f"by {kind}"
 
     def draw(names: Names) -> Item:
-        head = format_html("<b>{}</b> added {}", driver.greeting, way)
+        head = f"<b>{escape(driver.greeting)}</b> added {escape(way)}"
         return Item(driver.created_at, icons.icon("userplus", 14), head, look="bare")
 
     return Raw(driver.created_at, Source.CREATED, "", (), draw)
@@ -306,57 +325,33 @@ def _act(act: list[StatusChange]) -> Raw:
     labels = [str(OnboardingStatus(status).label) for status in path]
 
     def draw(names: Names) -> Item:
-        way = format_html_join(" → ", "{}", ((label,) for label in labels[:-1]))
         if last.trigger == Trigger.UNDO:
-            head = format_html("Back to <b>{}</b> from {}", labels[-1], labels[0])
+            head = f"Back to <b>{labels[-1]}</b> from {labels[0]}"
         else:
-            head = format_html("{} → <b>{}</b>", way, labels[-1])
+            head = f"{' → '.join(labels[:-1])} → <b>{labels[-1]}</b>"
         said = [str(Trigger(last.trigger).label)]
         if not last.actor.startswith("automation:"):
             said.append(_who(names, last.actor))
-        if last.reason:
-            said.append(last.reason)
-        foot = format_html("<span>{}</span>", " · ".join(said))
-        return Item(last.at, icons.glyph(last.to_status, 16), head, foot=foot, look="bare")
+        said.append(last.reason)
+        return Item(last.at, icons.glyph(last.to_status, 16), head, foot=_line(said), look="bare")
 
     return Raw(last.at, Source.STATUS, f"{last.sequence:08d}", (last.actor,), draw)
 
 
 # Steps
 
-STEP_EVENTS = ("driver.step_done", "driver.step_undone")
 
-
-def _steps(driver: Driver, before: Before | None) -> Iterable[Raw]:
-    rows = Entry.objects.filter(driver_id=driver.pk, name__in=STEP_EVENTS)
-    for entry in _cut(rows, Source.STEPS, before, "at", "id"):
-        yield _step(entry)
-
-
-def _step(entry: Entry) -> Raw:
-    key = str(entry.data.get("step", ""))
+def _step(step: StepLine) -> Raw:
+    at = step.done_at or clock.now()
 
     def draw(names: Names) -> Item:
-        step = names.get(f"step:{key}", key)
-        is_done = entry.name == STEP_EVENTS[0]
-        head = format_html(
-            "<b>{}</b> {} by {}", step, "ticked" if is_done else "unticked", _who(names, entry.actor)
-        )
-        mark = icons.icon("check" if is_done else "undo", 14)
-        return Item(entry.at, mark, head, look="bare")
+        head = f"<b>{escape(step.label)}</b> ticked by {escape(_who(names, step.done_by))}"
+        return Item(at, icons.icon("check", 14), head, look="bare")
 
-    return Raw(entry.at, Source.STEPS, f"{entry.pk:012d}", (entry.actor,), draw)
+    return Raw(at, Source.STEPS, step.key, (step.done_by,), draw)
 
 
 # Consent
-
-
-def _consents(driver: Driver, before: Before | None) -> Iterable[Raw]:
-    rows = ConsentEvent.objects.filter(driver=driver)
-    # one act writes eight events at most: enough rows for a whole page of acts
-    cut = _cut(rows, Source.CONSENT, before, "at", "act", most=8 * (PAGE + 1))
-    for act in as_acts(cut):
-        yield _consent(act)
 
 
 def _consent(act: ConsentAct) -> Raw:
@@ -367,11 +362,10 @@ def _consent(act: ConsentAct) -> Raw:
     }
 
     def draw(names: Names) -> Item:
-        head = format_html("Consent <b>{}</b> for {}", words[ConsentEventKind(act.kind)], act.covers)
+        head = f"Consent <b>{words[ConsentEventKind(act.kind)]}</b> for {escape(act.covers)}"
         said = [part for part in (act.source, act.evidence, f"recorded by {_who(names, act.actor)}") if part]
-        foot = format_html("<span>{}</span>", " · ".join(said))
-        look = "ban" if act.kind == ConsentEventKind.WITHDRAWN else "shield"
-        return Item(act.at, icons.icon(look, 14), head, foot=foot, look="bare")
+        mark = icons.icon("ban" if act.kind == ConsentEventKind.WITHDRAWN else "shield", 14)
+        return Item(act.at, mark, head, foot=_line(said), look="bare")
 
     return Raw(act.at, Source.CONSENT, act.act.hex, (act.actor,), draw)
 
@@ -379,40 +373,33 @@ def _consent(act: ConsentAct) -> Raw:
 # Follow-ups
 
 
-def _follow_ups_set(driver: Driver, before: Before | None) -> Iterable[Raw]:
-    for row in _cut(FollowUp.objects.filter(driver=driver), Source.SET, before, "created_at", "id"):
-        yield _follow_up(row, row.created_at, Source.SET, row.created_by)
-
-
-def _follow_ups_ended(driver: Driver, before: Before | None) -> Iterable[Raw]:
-    rows = FollowUp.objects.filter(driver=driver, done_at__isnull=False)
-    for row in _cut(rows, Source.ENDED, before, "done_at", "id"):
-        yield _follow_up(row, row.done_at, Source.ENDED, row.done_by)
-
-
-def _follow_up(row: FollowUp, at: datetime, source: Source, actor: str) -> Raw:
-    due = formats.day(row.due_at) if row.is_all_day else formats.day_time(row.due_at)
+def _set(one: FollowUp) -> Raw:
+    due = formats.day(one.due_at) if one.is_all_day else formats.day_time(one.due_at)
 
     def draw(names: Names) -> Item:
-        who = _who(names, actor)
-        if source == Source.SET:
-            head = format_html("<b>{}</b> set a follow-up for {}", who, due)
-            mark = icons.icon("alarm", 14)
-        else:
-            done = row.outcome == Outcome.DONE
-            head = format_html("Follow-up {} by {}", "done" if done else "closed", who)
-            mark = icons.icon("check" if done else "x", 14)
-        foot = format_html("<span>{}</span>", row.reason) if row.reason else NOTHING
-        return Item(at, mark, head, foot=foot, look="bare")
+        head = f"<b>{escape(_who(names, one.created_by))}</b> set a follow-up for {due}"
+        return Item(one.created_at, icons.icon("alarm", 14), head, foot=_line([one.reason]), look="bare")
 
-    return Raw(at, source, row.pk.hex, (actor,), draw)
+    return Raw(one.created_at, Source.SET, one.pk.hex, (one.created_by,), draw)
+
+
+def _ended(one: FollowUp) -> Raw:
+    at = one.done_at or clock.now()
+    is_done = one.outcome == Outcome.DONE
+
+    def draw(names: Names) -> Item:
+        head = f"Follow-up {'done' if is_done else 'closed'} by {escape(_who(names, one.done_by))}"
+        mark = icons.icon("check" if is_done else "x", 14)
+        return Item(at, mark, head, foot=_line([one.reason]), look="bare")
+
+    return Raw(at, Source.ENDED, one.pk.hex, (one.done_by,), draw)
 
 
 # Edits
 
 
 def _edits(driver: Driver, access: Access, before: Before | None) -> Iterable[Raw]:
-    rows = Change.objects.filter(object_id=driver.pk, entry__name="driver.edited").select_related("entry")
+    rows = Change.objects.filter(object_id=driver.pk).select_related("entry")
     # an edit changes thirteen fields at most
     cut = _cut(rows, Source.EDITS, before, "entry__at", "entry_id", most=13 * (PAGE + 1))
     edits: dict[int, list[Change]] = {}
@@ -432,24 +419,18 @@ def _edit(changes: list[Change], *, shows_values: bool) -> Raw:
 
     def draw(names: Names) -> Item:
         fields = ", ".join(FIELD_NAMES.get(change.field, change.field) for change in changes)
-        head = format_html("<b>{}</b> changed {}", _who(names, entry.actor), fields)
-        body = NOTHING
-        if shows_values:
-            body = format_html_join(
-                "",
-                '<div class="was"><span class="mute">{}</span> {} → {}</div>',
-                (
-                    (
-                        FIELD_NAMES.get(change.field, change.field),
-                        _value(change.field, change.before, names),
-                        _value(change.field, change.after, names),
-                    )
-                    for change in changes
-                ),
-            )
-        return Item(entry.at, icons.icon("edit", 14), head, foot=body, look="bare edits")
+        head = f"<b>{escape(_who(names, entry.actor))}</b> changed {escape(fields)}"
+        foot = "".join(_was(change, names) for change in changes) if shows_values else ""
+        return Item(entry.at, icons.icon("edit", 14), head, foot=foot, look="bare edits")
 
     return Raw(entry.at, Source.EDITS, f"{entry.pk:012d}", actors, draw)
+
+
+def _was(change: Change, names: Names) -> str:
+    label = escape(FIELD_NAMES.get(change.field, change.field))
+    before = escape(_value(change.field, change.before, names))
+    after = escape(_value(change.field, change.after, names))
+    return f'<div class="was"><span class="mute">{label}</span> {before} → {after}</div>'
 
 
 def _value(field: str, value: Any, names: Names) -> str:
@@ -479,24 +460,18 @@ def _communication(row: Communication, driver: Driver, *, shows_bodies: bool) ->
     is_out = row.direction == Direction.OUTBOUND
 
     def draw(names: Names) -> Item:
-        who = _who(names, row.created_by) if is_out else driver.greeting
-        body = SafeString("")
-        if row.message_body:
-            words = format_html("{}", row.message_body) if shows_bodies else NOTHING
-            body = words or SafeString('<span class="mute">Not shown to your role</span>')
+        who = escape(_who(names, row.created_by) if is_out else driver.greeting)
+        body = escape(row.message_body).replace("\n", "<br>") if shows_bodies else HIDDEN
+        body = body if row.message_body else ""
         if row.channel == Channel.PHONE:
-            head = format_html("<b>{}</b> {}", who, _call_words(row))
             mark = icons.icon("phone" if is_out else "phone_in", 13)
-            return Item(row.sent_at, mark, head, body, look="call")
-        kind = str(MessageType(row.message_type).label).lower()
-        head = (
-            format_html("<b>{}</b> sent {}", who, f"a message ({kind})")
-            if is_out
-            else format_html("<b>{}</b>", who)
-        )
-        foot = parts.ticks(row.status) if is_out else NOTHING
-        look = ("out fail" if row.status == "failed" else "out") if is_out else ""
-        return Item(row.sent_at, icons.icon(row.channel, 13), head, body, foot, look)
+            return Item(row.sent_at, mark, f"<b>{who}</b> {_call_words(row)}", body, look="call")
+        mark = icons.icon(row.channel, 13)
+        if not is_out:
+            return Item(row.sent_at, mark, f"<b>{who}</b>", body)
+        head = f"<b>{who}</b> sent a message ({MessageType(row.message_type).label.lower()})"
+        look = "out fail" if row.status == "failed" else "out"
+        return Item(row.sent_at, mark, head, body, parts.ticks(row.status), look)
 
     return Raw(row.sent_at, Source.SAID, row.pk.hex, (row.created_by,), draw)
 

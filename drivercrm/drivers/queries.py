@@ -13,7 +13,7 @@ from django.db.models import Case, Count, F, Max, Min, OuterRef, Q, QuerySet, Su
 from drivercrm.accounts.models import Organisation, User
 from drivercrm.core import clock
 from drivercrm.drivers.enums import OnboardingStatus, Trigger
-from drivercrm.drivers.models import Driver, FollowUp, OnboardingStep, StatusChange
+from drivercrm.drivers.models import Driver, FollowUp, OnboardingStep, StatusChange, unreached_changes
 from drivercrm.drivers.moves import PATH, RANK, moves_for
 
 
@@ -55,9 +55,10 @@ def standing() -> "QuerySet[StatusChange]":
 def funnel(since: date) -> list[tuple[str, int]]:
     """Of the drivers first contacted since a local day: how many have reached each stage by now (spec §8)."""
     ranks = [When(to_status=status, then=Value(rank)) for status, rank in RANK.items()]
+    cohort = Driver.objects.filter(first_contact_date__gte=clock.day_start(since)).values("pk")
     furthest = (
         standing()
-        .filter(driver__first_contact_date__gte=clock.day_start(since))
+        .filter(driver__in=cohort)
         .values("driver_id")
         .annotate(rank=Max(Case(*ranks, default=Value(0))))
     )
@@ -101,11 +102,11 @@ class StepLine:
     done_by: str
 
 
-def checklist(driver: Driver, organisation: Organisation) -> list[StepLine]:
+def checklist(driver: Driver, organisation: Organisation | None = None) -> list[StepLine]:
     """The configured steps in order, with who ticked them when."""
     done = {step.step: step for step in OnboardingStep.objects.filter(driver=driver)}
     lines = []
-    for step in organisation.onboarding_steps:
+    for step in (organisation or Organisation.current()).onboarding_steps:
         row = done.pop(step["key"], None)
         lines.append(
             StepLine(
@@ -193,8 +194,8 @@ def unreached(limit: int, owner: Q | None = None) -> list[tuple[Driver, datetime
     """Drivers to whom every message has finally failed, with when that was known; the latest first (spec §3)."""
     back = (
         StatusChange.objects.filter(
+            pk__in=unreached_changes().values("pk"),
             to_status=OnboardingStatus.NOT_CONTACTED,
-            trigger=Trigger.UNREACHED,
             driver__onboarding_status=OnboardingStatus.NOT_CONTACTED,
         )
         .filter(owner or Q())
