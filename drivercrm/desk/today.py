@@ -17,6 +17,7 @@ from drivercrm.core import clock
 from drivercrm.desk.shell import page as page_address
 from drivercrm.drivers import queries
 from drivercrm.drivers.models import Driver, FollowUp
+from drivercrm.imports import queries as imports
 from drivercrm.ui import formats
 from drivercrm.ui.answers import is_swap
 
@@ -78,6 +79,8 @@ def _context(request: HttpRequest, whose: str) -> dict[str, Any]:
         "unreached": queries.unreached(20, mine if whose == "mine" else None),
         "last_week": f"{clock.today():%A}",
         "metrics_warning": _metrics_warning(organisation),
+        "running": list(imports.running()[:5]) if request.access.may(Can.IMPORT) else [],  # type: ignore[attr-defined]
+        "imports_url": page_address("imports"),
     }
 
 

@@ -16,6 +16,7 @@ from drivercrm.core.actors import automation
 from drivercrm.drivers import workflow as drivers
 from drivercrm.drivers.enums import Trigger
 from drivercrm.drivers.models import Driver, FollowUp
+from drivercrm.imports.models import Import
 from tests.counting import queries_of
 from tests.factories import NANDI, make_driver, make_user
 
@@ -195,3 +196,23 @@ def test_today_asks_as_often_for_one_row_as_for_three(staff: Client) -> None:
     three = queries_of(lambda: today(staff))
 
     assert one == three
+
+
+def test_imports_at_work_are_shown_to_those_who_may_import(client: Client, nandi: User) -> None:
+    make_driver()
+    Import.objects.create(
+        state="running",
+        file_name="november.csv",
+        file_hash="x",
+        row_count=200,
+        done_count=50,
+        created_by="user:x",
+    )
+    Import.objects.create(state="done", file_name="october.csv", file_hash="y", created_by="user:x")
+
+    seen = {}
+    for user in (nandi, make_user(Role.VIEWER)):
+        client.force_login(user)
+        seen[user.role] = [(one.file_name, one.percent) for one in today(client)["running"]]
+
+    assert seen == {"operations": [("november.csv", 25)], "viewer": []}
