@@ -149,7 +149,9 @@ def list_drivers(
     who: Access = access(request)
     wanted = _list_query(request.GET, query)
     order = _by_update(query.sort) or wanted.order
-    found = filters.find(wanted, filters.Viewer.now(_person_id(who))).drivers
+    found = Driver.objects.all()
+    if wanted.filters or wanted.search:
+        found = filters.find(wanted, filters.Viewer.now(_person_id(who))).drivers
     if query.updated_since:
         found = found.filter(updated_at__gte=query.updated_since)
     columns = COLUMNS if order.field in COLUMNS else (*COLUMNS, order.field)
@@ -188,7 +190,7 @@ def create_driver(request: HttpRequest, data: DriverIn) -> HttpResponse:
     values = data.model_dump(exclude_unset=True, exclude={"owner_id"}, exclude_none=True)
     driver = drivers.create(values, source="api", by=access(request).actor, owner=_owner(data.owner_id))
     return answer(
-        _driver(driver.pk), status=201, headers=_etag(driver) | {"Location": f"{request.path}/{driver.pk}"}
+        _row(driver), status=201, headers=_etag(driver) | {"Location": f"{request.path}/{driver.pk}"}
     )
 
 
@@ -224,10 +226,6 @@ def change_driver(request: HttpRequest, driver_id: UUID, data: DriverPatch) -> H
 
 def _row(driver: Driver) -> dict[str, Any]:
     return {column: getattr(driver, column) for column in COLUMNS}
-
-
-def _driver(driver_id: UUID) -> dict[str, Any]:
-    return _row(get_object_or_404(Driver, pk=driver_id))
 
 
 def _tag(driver: Driver) -> str:
