@@ -432,3 +432,13 @@ class SavedView(models.Model):
 def by_id(ids: Iterable[UUID]) -> dict[UUID, Driver]:
     """Drivers by their id, in one query."""
     return {driver.pk: driver for driver in Driver.objects.filter(pk__in=list(ids))}
+
+
+def unreached_changes() -> models.QuerySet[StatusChange]:
+    """Every move back because all messages had failed (spec §3), read from the partial index of just those.
+
+    SQLite recognises the index by the literal word alone: a parameter would make it read every change there is.
+    """
+    is_unreached = f""""trigger" = '{Trigger.UNREACHED}'"""
+    literal = RawSQL(is_unreached, (), output_field=models.BooleanField())  # noqa: S611 - our own word
+    return StatusChange.objects.filter(literal)

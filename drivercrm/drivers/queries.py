@@ -192,9 +192,11 @@ def stage_medians(days: int = 90, sample: int = 500) -> dict[str, float]:
 
 def unreached(limit: int, owner: Q | None = None) -> list[tuple[Driver, datetime]]:
     """Drivers to whom every message has finally failed, with when that was known; the latest first (spec §3)."""
+    # first which, then who: in one step SQLite starts from everybody not contacted
+    latest = unreached_changes().order_by("-at", "-id").values_list("pk", flat=True)[:1000]
     back = (
         StatusChange.objects.filter(
-            pk__in=unreached_changes().values("pk"),
+            pk__in=list(latest),
             to_status=OnboardingStatus.NOT_CONTACTED,
             driver__onboarding_status=OnboardingStatus.NOT_CONTACTED,
         )

@@ -10,8 +10,8 @@ from uuid import UUID
 from django.db.models import Q
 
 from drivercrm.core import clock
-from drivercrm.drivers.enums import OnboardingStatus, PreferredChannel, Trigger
-from drivercrm.drivers.models import StatusChange
+from drivercrm.drivers.enums import OnboardingStatus, PreferredChannel
+from drivercrm.drivers.models import unreached_changes
 from drivercrm.ui import formats
 
 MOST_VALUES = 60
@@ -226,7 +226,7 @@ def _source(op: str, values: tuple[str, ...], viewer: Viewer) -> Q:
 
 _UNREACHED = Q(
     onboarding_status=OnboardingStatus.NOT_CONTACTED,
-    pk__in=StatusChange.objects.filter(trigger=Trigger.UNREACHED).values("driver_id"),
+    pk__in=unreached_changes().values("driver_id"),
 )
 
 for _field in (
