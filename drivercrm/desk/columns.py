@@ -20,29 +20,10 @@ from drivercrm.ui import formats, icons, parts, words
 
 Row = dict[str, Any]
 
-# what every row of the list needs, whichever columns are shown
-READ = (
-    "id",
-    "name",
-    "onboarding_status",
-    "phone",
-    "whatsapp_number",
-    "telegram_username",
-    "email",
-    "preferred_channel",
-    "engagement_score",
-    "response_rate",
-    "last_contact_date",
-    "next_follow_up_date",
-    "owner_id",
-    "timo_driver_id",
-    "pathpulse_account_id",
-    "first_contact_date",
-    "onboarding_complete_date",
-    "last_active_date",
-    "total_communications",
-)
+# what every row needs, whichever columns are shown: phones show these
+READ = ("id", "name", "onboarding_status", "last_contact_date", "next_follow_up_date")
 CHANNELS = ("whatsapp", "telegram", "email")
+ADDRESSES = ("whatsapp_number", "telegram_username", "email")
 MUTED_DASH = f'<span class="mute">{formats.DASH}</span>'
 
 
@@ -184,48 +165,61 @@ def _owner(row: Row, around: Around) -> str:
     return escape(around.staff.get(str(row["owner_id"]), "")) or MUTED_DASH
 
 
-def _plain(column: str) -> Callable[[Row, Around], str]:
-    def cell(row: Row, around: Around) -> str:
-        return escape(row[column]) if row[column] else MUTED_DASH
-
-    return cell
-
-
-def _day(column: str) -> Callable[[Row, Around], str]:
-    def cell(row: Row, around: Around) -> str:
-        return formats.short_day(row[column]) if row[column] else MUTED_DASH
-
-    return cell
-
-
 def _count(row: Row, around: Around) -> str:
     return formats.number(row["total_communications"])
 
 
 @dataclass(frozen=True)
 class Column:
-    """One column on the page: its head, width in pixels, the order its head sorts by, and its cell."""
+    """One column on the page: its head, width in pixels, its cell, the database columns it reads beside READ,
+
+    and the order that its head sorts by.
+    """
 
     head: str
     width: int
     cell: Callable[[Row, Around], str]
+    reads: tuple[str, ...] = ()
     sort: str = ""
     classes: str = ""
 
 
+def _plain(head: str, width: int, name: str) -> Column:
+    """A column shown as it is stored."""
+
+    def cell(row: Row, around: Around) -> str:
+        return escape(row[name]) if row[name] else MUTED_DASH
+
+    return Column(head, width, cell, (name,), classes="soft")
+
+
+def _day(head: str, name: str) -> Column:
+    """A moment shown as its day."""
+
+    def cell(row: Row, around: Around) -> str:
+        return formats.short_day(row[name]) if row[name] else MUTED_DASH
+
+    return Column(head, 110, cell, (name,), classes="soft")
+
+
 COLUMN: dict[str, Column] = {
     "status": Column("Status", 186, _status),
-    "channels": Column("Channels", 100, _channels),
-    "phone": Column("Phone", 140, _phone, classes="soft"),
-    "engagement_score": Column("Engagement", 112, _score, "engagement_score"),
-    "response_rate": Column("Replies", 84, _replies, "response_rate", "r"),
-    "last_contact": Column("Last contact", 118, _last_contact, "last_contact"),
-    "next_follow_up": Column("Next follow-up", 134, _next_follow_up, "next_follow_up"),
-    "owner": Column("Owner", 120, _owner, classes="soft"),
-    "timo_driver_id": Column("Timo driver ID", 130, _plain("timo_driver_id"), classes="soft"),
-    "pathpulse_account_id": Column("PathPulse account", 150, _plain("pathpulse_account_id"), classes="soft"),
-    "first_contact": Column("First contact", 110, _day("first_contact_date"), classes="soft"),
-    "completed": Column("Completed", 110, _day("onboarding_complete_date"), classes="soft"),
-    "last_active": Column("Last active", 110, _day("last_active_date"), classes="soft"),
-    "messages": Column("Messages", 90, _count, classes="r"),
+    "channels": Column("Channels", 100, _channels, ("preferred_channel", "phone", *ADDRESSES)),
+    "phone": Column("Phone", 140, _phone, ("phone",), classes="soft"),
+    "engagement_score": Column("Engagement", 112, _score, ("engagement_score",), "engagement_score"),
+    "response_rate": Column("Replies", 84, _replies, ("response_rate",), "response_rate", "r"),
+    "last_contact": Column("Last contact", 118, _last_contact, sort="last_contact"),
+    "next_follow_up": Column("Next follow-up", 134, _next_follow_up, sort="next_follow_up"),
+    "owner": Column("Owner", 120, _owner, ("owner_id",), classes="soft"),
+    "timo_driver_id": _plain("Timo driver ID", 130, "timo_driver_id"),
+    "pathpulse_account_id": _plain("PathPulse account", 150, "pathpulse_account_id"),
+    "first_contact": _day("First contact", "first_contact_date"),
+    "completed": _day("Completed", "onboarding_complete_date"),
+    "last_active": _day("Last active", "last_active_date"),
+    "messages": Column("Messages", 90, _count, ("total_communications",), classes="r"),
 }
+
+
+def reads(shown: Iterable[str]) -> tuple[str, ...]:
+    """The database columns that a list with these columns reads."""
+    return tuple(dict.fromkeys((*READ, *(name for key in shown for name in COLUMN[key].reads))))

@@ -133,7 +133,7 @@ def _context(request: HttpRequest, where: Address) -> dict[str, object]:
     query = where.query
     found = filters.find(query, viewer)
     order = query.order
-    read = found.drivers.values(*dict.fromkeys((*columns.READ, order.field)))
+    read = found.drivers.values(*dict.fromkeys((*columns.reads(query.columns), order.field)))
     page: Page[Row] = page_of(read, order, cursor=request.GET.get("cursor"), limit=ROWS)
     staff = staff_names()
     around = Around.of(page.items, query.columns, staff)
