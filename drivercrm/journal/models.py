@@ -20,6 +20,8 @@ class Entry(models.Model):
         db_table = "journal_entries"
         indexes = [
             models.Index(fields=["-at", "-id"], name="journal_newest"),
+            models.Index(fields=["actor", "-at", "-id"], name="journal_of_actor"),
+            models.Index(fields=["name", "-at", "-id"], name="journal_of_kind"),
             models.Index(
                 fields=["driver_id", "-at"], name="journal_of_driver", condition=Q(driver_id__isnull=False)
             ),
