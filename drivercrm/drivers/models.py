@@ -213,6 +213,7 @@ class Driver(models.Model):
             models.Index(fields=["phone"], name="driver_phone"),
             models.Index(fields=["email"], name="driver_email"),
             models.Index(fields=["last_active_date"], name="driver_last_active"),
+            models.Index(fields=["updated_at", "id"], name="driver_updated"),
             models.Index(fields=["response_rate", "id"], name="driver_replies"),
             models.Index(fields=["area", "id"], name="driver_area"),
             models.Index(fields=["created_at"], name="driver_created"),
