@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import wraps
+from functools import cached_property, wraps
 from typing import Any
 
 from django.http import HttpRequest
@@ -97,7 +97,7 @@ class Access:
     def may(self, can: Can) -> bool:
         return can in self.cans
 
-    @property
+    @cached_property
     def can(self) -> dict[str, bool]:
         """The same question for templates: `{% if request.access.can.edit_drivers %}`."""
         return {str(one): True for one in self.cans}

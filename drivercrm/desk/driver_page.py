@@ -46,7 +46,6 @@ def driver(request: HttpRequest, pk: UUID) -> HttpResponse:
         "live_query": urlencode({"show": context["show"], "from": came_from}),
         "calls_out": CALLS_OUT,
         "calls_in": CALLS_IN,
-        **queries.follow_up_choices(context["staff"]),
     }
     if came_from:
         context |= _neighbours(request, one, came_from)

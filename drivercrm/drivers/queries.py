@@ -153,10 +153,10 @@ def staff() -> "QuerySet[User]":
     return User.objects.filter(is_active=True).only("id", "name").order_by("name", "id")
 
 
-def follow_up_choices(people: "list[User] | None" = None) -> dict[str, Any]:
+def follow_up_choices() -> dict[str, Any]:
     """What a form for a new follow-up offers: tomorrow, and whose it may be."""
     return {
-        "staff": list(staff()) if people is None else people,
+        "staff": list(staff()),
         "tomorrow": (clock.today() + timedelta(days=1)).isoformat(),
     }
 

@@ -250,10 +250,11 @@ def driver_follow_ups(request: HttpRequest, pk: UUID) -> HttpResponse:
         else:
             undo = reverse("follow_up_undo", args=[made[0].pk])
             toast(request, f"Follow-up set for {due_text(made[0])}", undo)
-            return changed_part(request, _page(driver), "drivers/_follow_up_form.html", context)
+            return changed(request, _page(driver))
     context["form"] = form
     status = WRONG if form.errors else 200
-    return _form(request, "drivers/_follow_up_form.html", "Set a follow-up", driver, context, status)
+    part = "dialog" if request.headers.get("HX-Target") == "over" else "form"
+    return _form(request, f"drivers/_follow_up_{part}.html", "Set a follow-up", driver, context, status)
 
 
 @needs(Can.EDIT_DRIVERS)
