@@ -55,7 +55,18 @@ def migrate(*, say: Say) -> None:
             backup.write(file)
             say(f"Backed up to {file}")
         call_command("migrate", interactive=False, verbosity=0)
+        if waiting:
+            _renew_statistics()
         say(f"Applied {len(waiting)} changes to the database." if waiting else "The database is up to date.")
+
+
+def _renew_statistics() -> None:
+    """SQLite takes a new index for a good one where its statistics are older than the index."""
+    if connection.vendor == "sqlite":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1 FROM sqlite_master WHERE name = 'sqlite_stat1'")
+            if cursor.fetchone():
+                cursor.execute("ANALYZE")
 
 
 @contextmanager

@@ -87,7 +87,7 @@ class DriverQuerySet(models.QuerySet["Driver"]):
         return self.filter(name_key__startswith=word)
 
 
-FEW = 4000  # so many ids are fetched and sorted faster than an order is walked to find them (ADR 0007)
+FEW = 4000  # so many ids are fetched and sorted faster than an order is walked to find them (ADR 6)
 
 
 def hidden(condition: Q) -> Case:

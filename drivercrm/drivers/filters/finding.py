@@ -13,7 +13,7 @@ from drivercrm.drivers.filters.listing import Filter, ListQuery, parse
 from drivercrm.drivers.models import Driver, DriverQuerySet, hidden
 
 COUNTED = 1000
-SORTED = 2000  # so many are fetched and sorted; beyond, an order is walked (ADR 0007)
+SORTED = 2000  # so many are fetched and sorted; beyond, an order is walked (ADR 6)
 BULK_LIMIT = 5000
 
 
