@@ -10,12 +10,14 @@ from pathlib import Path
 from types import FrameType
 
 PACKAGE = Path(__file__).resolve().parent.parent
+# the same interpreter, wherever its script lies
+COMMAND = (sys.executable, "-m", "drivercrm.cli")
 WATCHED = {".py", ".html", ".json"}
 
 
 def run_reloading(words: Sequence[str]) -> int:
     """For developers: serves in a child process and starts it again whenever a file of the package changes."""
-    command = [sys.argv[0], *(word for word in words if word != "--reload")]
+    command = [*COMMAND, *(word for word in words if word != "--reload")]
     with told_to_stop() as told:
         while not told:
             seen, child = _snapshot(), subprocess.Popen(command)

@@ -4,7 +4,6 @@ import logging
 import os
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from granian.constants import Interfaces
 from granian.log import LogLevels
 from granian.server import MTServer
 
-from drivercrm.config.processes import stop, told_to_stop
+from drivercrm.config.processes import COMMAND, stop, told_to_stop
 from drivercrm.config.restore import in_use
 from drivercrm.config.wsgi import application
 from drivercrm.core.errors import Refused
@@ -113,7 +112,7 @@ def run_many(options: Options, count: int) -> int:
     if connection.vendor == "sqlite":
         raise Refused("one_process", "SQLite has one writer, so one process serves it. Use more threads.")
     refuse_if_taken(options.bind)
-    command = [sys.argv[0], "serve", "--bind", str(options.bind).removeprefix("http://"), "--processes", "1"]
+    command = [*COMMAND, "serve", "--bind", str(options.bind).removeprefix("http://"), "--processes", "1"]
     command += ["--threads", str(options.threads), "--jobs" if options.has_jobs else "--no-jobs"]
     return _supervise([command] * count, dict(os.environ, DRIVERCRM_SHARES_PORT="yes"))
 
