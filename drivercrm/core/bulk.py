@@ -4,16 +4,20 @@ The caller gives clean values, and answers for what a model's defaults and `save
 """
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import cache
 from itertools import islice
 from typing import Any
+from uuid import UUID
 
 from django.db import connection
 from django.db.models import DateTimeField, Field, ForeignKey, JSONField, Model, UUIDField
+from django.db.models.expressions import RawSQL
 
 BATCH = 1000
+MAX_PARAMETERS = 30_000  # SQLite's own limit for one statement is 32 766
 
 Adapter = Callable[[Any], Any]
 
@@ -21,7 +25,7 @@ Adapter = Callable[[Any], Any]
 def insert_rows(model: type[Model], columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Inserts rows whose values stand in the order of `columns`, the model's own names (`driver_id` for a key)."""
     fields = [_field(model, name) for name in columns]
-    names = ", ".join(connection.ops.quote_name(field.column) for field in fields)
+    names = ", ".join(connection.ops.quote_name(str(field.column)) for field in fields)
     table = connection.ops.quote_name(model._meta.db_table)
     ready = _adapted(fields, rows)
     with connection.cursor() as cursor:
@@ -30,21 +34,40 @@ def insert_rows(model: type[Model], columns: Sequence[str], rows: Iterable[Seque
                 for row in ready:
                     copy.write_row(row)
             return
-        marks = ", ".join(["%s"] * len(fields))
-        while batch := list(islice(ready, BATCH)):
-            cursor.executemany(f"INSERT INTO {table} ({names}) VALUES ({marks})", batch)  # noqa: S608
+        # One statement for many rows: SQLite makes a savepoint for each statement, and at each savepoint the
+        # full-text index of drivers writes out what it has gathered. A statement per row takes ten times as long.
+        marks = f"({', '.join('?' * len(fields))})"
+        with connection.wrap_database_errors:
+            while batch := list(islice(ready, max(1, MAX_PARAMETERS // len(fields)))):
+                values = ", ".join([marks] * len(batch))
+                # past Django's own cursor, which would look for every %s of so long a statement
+                sqlite3.Cursor.execute(
+                    cursor.cursor,
+                    f"INSERT INTO {table} ({names}) VALUES {values}",  # noqa: S608
+                    [cell for row in batch for cell in row],
+                )
 
 
 def update_rows(model: type[Model], columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Sets `columns` row by row; the primary key stands last in each row."""
     pk = model._meta.pk
     fields = [_field(model, name) for name in columns]
-    sets = ", ".join(f"{connection.ops.quote_name(field.column)} = %s" for field in fields)
-    table, key = (connection.ops.quote_name(name) for name in (model._meta.db_table, pk.column))
+    sets = ", ".join(f"{connection.ops.quote_name(str(field.column))} = %s" for field in fields)
+    table, key = (connection.ops.quote_name(name) for name in (model._meta.db_table, str(pk.column)))
     ready = _adapted([*fields, pk], rows)
     with connection.cursor() as cursor:
         while batch := list(islice(ready, BATCH)):
             cursor.executemany(f"UPDATE {table} SET {sets} WHERE {key} = %s", batch)  # noqa: S608
+
+
+def listed(values: Iterable[Any]) -> RawSQL:
+    """Texts or ids for `__in`, as one parameter: Django takes longer over a thousand than the database does."""
+    if connection.vendor == "postgresql":
+        cells = list(values)
+        kind = "uuid" if cells and isinstance(cells[0], UUID) else "text"
+        return RawSQL(f"SELECT unnest(%s::{kind}[])", [cells])  # noqa: S611
+    texts = [value.hex if isinstance(value, UUID) else value for value in values]
+    return RawSQL("SELECT value FROM json_each(%s)", [json.dumps(texts)])
 
 
 def _field(model: type[Model], name: str) -> "Field[Any, Any]":
@@ -53,11 +76,11 @@ def _field(model: type[Model], name: str) -> "Field[Any, Any]":
 
 def _adapted(
     fields: "Sequence[Field[Any, Any]]", rows: Iterable[Sequence[Any]]
-) -> "Iterable[tuple[Any, ...]]":
+) -> "Iterator[tuple[Any, ...]]":
     adapters = [_adapter(field) for field in fields]
     special = [(index, adapt) for index, adapt in enumerate(adapters) if adapt]
 
-    def adapted() -> "Iterable[tuple[Any, ...]]":
+    def adapted() -> "Iterator[tuple[Any, ...]]":
         for row in rows:
             cells = list(row)
             for index, adapt in special:
@@ -65,7 +88,7 @@ def _adapted(
                     cells[index] = adapt(cells[index])
             yield tuple(cells)
 
-    return iter(adapted())  # type: ignore[call-overload]
+    return iter(adapted())
 
 
 def _adapter(field: "Field[Any, Any]") -> Adapter | None:

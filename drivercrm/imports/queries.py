@@ -5,12 +5,15 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, QuerySet
+from django.db.models.functions import Lower
 
 from drivercrm.accounts.models import User
 from drivercrm.consent import queries as consents
 from drivercrm.consent.models import SuppressedAddress
+from drivercrm.core import clock
 from drivercrm.core.addresses import mail_key
+from drivercrm.core.bulk import listed
 from drivercrm.core.names import names_agree
 from drivercrm.drivers.enums import IdentityKind
 from drivercrm.drivers.models import ChannelIdentity, Driver
@@ -34,7 +37,6 @@ SEEN = (
     "onboarding_status",
     "notes",
 )
-NUMBER_KINDS = (IdentityKind.PHONE, IdentityKind.WHATSAPP_ID)
 
 
 @dataclass
@@ -77,42 +79,54 @@ class Neighbours:
 
 
 def neighbours(keys: Keys, also: Collection[UUID] = ()) -> Neighbours:
-    """Every driver that holds one of these ids, numbers or mails, and the ones named; seven queries at most."""
+    """Every driver that holds one of these ids, numbers or mails, and the ones named; ten short queries at most."""
     numbers: dict[str, list[UUID]] = {}
     mails: dict[str, list[UUID]] = {}
-    held = ChannelIdentity.objects.filter(until__isnull=True).filter(
-        Q(kind__in=NUMBER_KINDS, value__in=_spellings(keys.numbers))
-        | Q(kind=IdentityKind.EMAIL, value__in=keys.mails)
-    )
-    for kind, value, pk in held.values_list("kind", "value", "driver_id"):
-        place = mails if kind == IdentityKind.EMAIL else numbers
-        key = value if kind == IdentityKind.EMAIL or value.startswith("+") else f"+{value}"
-        _add(place, key, pk)
+    held = ChannelIdentity.objects.filter(until__isnull=True)
+    for kind, wanted in (
+        (IdentityKind.PHONE, keys.numbers),
+        (IdentityKind.WHATSAPP_ID, _spellings(keys.numbers)),
+    ):
+        found = held.filter(kind=kind, value__in=listed(wanted)) if wanted else held.none()
+        for value, pk in found.values_list("value", "driver_id"):
+            _add(numbers, value if value.startswith("+") else f"+{value}", pk)
+    if keys.mails:
+        found = held.filter(kind=IdentityKind.EMAIL, value__in=listed(keys.mails))
+        for value, pk in found.values_list("value", "driver_id"):
+            _add(mails, value, pk)
     # an address that a person let two drivers have stands on both records, and is the identity of one
-    for phone, pk in Driver.objects.filter(phone__in=keys.numbers).values_list("phone", "pk"):
-        _add(numbers, phone, pk)
-    for mail, pk in Driver.objects.filter(email__in=keys.mails).values_list("email", "pk"):
-        _add(mails, mail, pk)
+    for column, wanted, place in (("phone", keys.numbers, numbers), ("email", keys.mails, mails)):
+        if wanted:
+            records = Driver.objects.filter(**{f"{column}__in": listed(wanted)})
+            for value, pk in records.values_list(column, "pk"):
+                _add(place, value, pk)
     ids = {*also, *(pk for found in (numbers, mails) for each in found.values() for pk in each)}
     for column, wanted in (
         ("timo_driver_id", keys.timo_ids),
         ("pathpulse_account_id", keys.pathpulse_ids),
-        ("telegram_username", keys.telegrams),
+        ("telegram", keys.telegrams),
     ):
         if wanted:
-            ids.update(Driver.objects.filter(**{f"{column}__in": wanted}).values_list("pk", flat=True))
+            records = Driver.objects.alias(telegram=Lower("telegram_username"))
+            ids.update(records.filter(**{f"{column}__in": listed(wanted)}).values_list("pk", flat=True))
     if not ids:
         return Neighbours()
-    found = Neighbours()
-    for row in Driver.objects.filter(pk__in=ids).values("id", "edited_fields", "first_contact_date", *SEEN):
-        found.drivers[row["id"]] = _known(row)
-        if row["timo_driver_id"]:
-            found.timo_ids[row["timo_driver_id"]] = row["id"]
-        if row["pathpulse_account_id"]:
-            found.pathpulse_ids[row["pathpulse_account_id"]] = row["id"]
-        if row["telegram_username"]:
-            found.telegrams[row["telegram_username"].casefold()] = row["id"]
-    return Neighbours(found.drivers, found.timo_ids, found.pathpulse_ids, found.telegrams, numbers, mails)
+    drivers: dict[UUID, Known] = {}
+    timo_ids: dict[str, UUID] = {}
+    pathpulse_ids: dict[str, UUID] = {}
+    telegrams: dict[str, UUID] = {}
+    rows = Driver.objects.filter(pk__in=listed(ids)).values(
+        "id", "edited_fields", "first_contact_date", *SEEN
+    )
+    for row in rows:
+        pk = row["id"]
+        drivers[pk] = _known(row)
+        timo_ids[row["timo_driver_id"] or ""] = pk
+        pathpulse_ids[row["pathpulse_account_id"] or ""] = pk
+        telegrams[(row["telegram_username"] or "").casefold()] = pk
+    for by_key in (timo_ids, pathpulse_ids, telegrams):
+        by_key.pop("", None)
+    return Neighbours(drivers, timo_ids, pathpulse_ids, telegrams, numbers, mails)
 
 
 def _add(place: dict[str, list[UUID]], key: str, pk: UUID) -> None:
@@ -129,7 +143,7 @@ def _spellings(numbers: Iterable[str]) -> list[str]:
 def _known(row: dict[str, Any]) -> Known:
     values = {name: row[name] for name in SEEN}
     if row["first_contact_date"]:
-        values[Target.FIRST_CONTACT] = row["first_contact_date"].date().isoformat()
+        values[Target.FIRST_CONTACT] = clock.local_day(row["first_contact_date"]).isoformat()
     return Known(row["id"], values, frozenset(row["edited_fields"]))
 
 
@@ -194,7 +208,7 @@ def by_names(actors: Iterable[str]) -> dict[str, str]:
 def kept_drivers(of: Import) -> list[dict[str, str]]:
     """The drivers that an undo left in place, each with the reason."""
     rows = ImportRow.objects.filter(of=of).exclude(kept="").order_by("number").values("driver_id", "kept")
-    reasons = {row["driver_id"]: row["kept"] for row in rows}
+    reasons = {row["driver_id"]: row["kept"] for row in rows if row["driver_id"]}
     names = dict(Driver.objects.filter(pk__in=reasons).values_list("pk", "name"))
     return [
         {"id": str(pk), "name": names.get(pk, "Deleted since"), "reason": reason}

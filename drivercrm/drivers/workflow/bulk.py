@@ -15,10 +15,10 @@ from django.db.models import Field
 
 from drivercrm.core import clock
 from drivercrm.core.actors import Actor
-from drivercrm.core.bulk import insert_rows, update_rows
+from drivercrm.core.bulk import insert_rows, listed, update_rows
 from drivercrm.core.ids import uuid7
 from drivercrm.drivers import queries
-from drivercrm.drivers.enums import Outcome
+from drivercrm.drivers.enums import IdentityKind, Outcome
 from drivercrm.drivers.events import DriverCreated, DriverEdited, DriverStatusChanged, FollowUpReopened
 from drivercrm.drivers.models import ChannelIdentity, Driver, FollowUp, StatusChange
 from drivercrm.drivers.queries import locked
@@ -61,7 +61,7 @@ def create_many(rows: Sequence[Mapping[str, Any]], *, source: str, by: Actor) ->
     names = list(columns)
     lines = []
     for pk, values in zip(ids, rows, strict=True):
-        given = defaults | values
+        given = {**defaults, **values}
         given["id"] = pk
         if "preferred_channel" not in values:
             given["preferred_channel"] = default_channel(given["phone"] or given["whatsapp_number"])
@@ -103,7 +103,7 @@ def _holders(addresses: Iterable[tuple[str, str]]) -> dict[tuple[str, str], UUID
         by_kind.setdefault(kind, []).append(value)
     found: dict[tuple[str, str], UUID] = {}
     for kind, values in by_kind.items():
-        rows = ChannelIdentity.objects.filter(kind=kind, value__in=values, until__isnull=True)
+        rows = ChannelIdentity.objects.filter(kind=kind, value__in=listed(values), until__isnull=True)
         found |= {(str(k), v): pk for k, v, pk in rows.values_list("kind", "value", "driver_id")}
     return found
 
@@ -173,11 +173,12 @@ def _keep_identities(drivers: Sequence[Driver], written: Mapping[UUID, Written],
     ChannelIdentity.objects.filter(pk__in=ended).update(until=now)
     held = _holders(wanted)
     lines = []
-    for (kind, value), pk in wanted.items():
-        if (str(kind), value) not in held:
+    for (held_kind, value), pk in wanted.items():
+        if (str(held_kind), value) not in held:
             row_id = uuid7()
             written[pk].opened.append(row_id)
-            lines.append((row_id, pk, CHANNEL_OF[kind], kind, value, source, now))  # type: ignore[index]
+            channel = CHANNEL_OF[IdentityKind(held_kind)]
+            lines.append((row_id, pk, channel, held_kind, value, source, now))
     insert_rows(ChannelIdentity, IDENTITY_COLUMNS, lines)
 
 

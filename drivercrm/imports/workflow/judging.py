@@ -5,7 +5,7 @@ The same for a dry run, for rows as they are staged, for a second look and for t
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
 from drivercrm.consent import queries as consents
@@ -31,6 +31,9 @@ from drivercrm.imports.verdicts import (
     keys_of,
 )
 from drivercrm.imports.workflow.basis import NOTHING, Basis
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
 
 CHUNK = 500
 BOUND = "This address asked not to be contacted: the driver goes in as opted out"
@@ -97,7 +100,7 @@ class Judging:
     def __init__(self, columns: ColumnMap, basis: Basis = NOTHING) -> None:
         self._repairer = Repairer(columns, clock.today())
         self._judge = Judge()
-        self._basis = basis
+        self._covers = basis.covers
 
     def chunk(self, rows: Sequence[Row], said: Mapping[int, Said] | None = None) -> list[Judged]:
         """The next rows of the list, judged against the drivers there are at this moment."""
@@ -109,7 +112,7 @@ class Judging:
             self._one(row, candidate, around, bound, said.get(row.number, SAID_NOTHING))
             for row, candidate in zip(rows, candidates, strict=True)
         ]
-        return self._with_consent(judged) if self._basis.covers else judged
+        return self._with_consent(judged) if self._covers else judged
 
     def replay(self, rows: Iterable[tuple[Row, UUID | None]]) -> None:
         """Rows that went in before: later ones are judged against them. `UUID` is a driver that was there already."""
@@ -146,11 +149,11 @@ class Judging:
         if judged.is_bound or not judged.goes_in or judged.candidate.values.get(Target.STATUS) == OPTED_OUT:
             return judged
         if not isinstance(driver, UUID) or judged.is_another:
-            return replace(judged, consents=self._basis.covers)
+            return replace(judged, consents=self._covers)
         state = states.get(driver, {})
         if ConsentState.WITHDRAWN in state.values():
             return judged
-        missing = tuple(pair for pair in self._basis.covers if state.get(pair) != ConsentState.GRANTED)
+        missing = tuple(pair for pair in self._covers if state.get(pair) != ConsentState.GRANTED)
         if not missing or judgement.verdict not in GOES_IN:
             return replace(judged, consents=missing)
         reason = f"Grants consent for {_said_pairs(missing)}"
@@ -197,7 +200,27 @@ def merged_values(judged: Judged, known: Known, *, fill_only: bool = False) -> d
     return values
 
 
-def row_of(row: ImportRow) -> Row:
+class Staged(NamedTuple):
+    """What judging needs of a staged row; lists are long, so no model instance is made."""
+
+    pk: int
+    number: int
+    cells: list[str]
+    fixes: dict[str, str]
+    is_blank: bool
+    decision: str
+    picks: dict[str, str]
+    verdict: str
+    code: str
+    match_id: UUID | None
+
+
+def read_staged(rows: "QuerySet[ImportRow]") -> list[Staged]:
+    """The rows of a query as judging needs them."""
+    return [Staged(*row) for row in rows.values_list(*Staged._fields)]
+
+
+def row_of(row: Staged | ImportRow) -> Row:
     """A staged row as the file's reader gives rows, with the corrected cells."""
     if not row.fixes:
         return Row(row.number, tuple(row.cells), row.is_blank)
@@ -209,7 +232,7 @@ def row_of(row: ImportRow) -> Row:
     return Row(row.number, tuple(cells), row.is_blank and not any(cells))
 
 
-def said_of(row: ImportRow) -> Said:
+def said_of(row: Staged | ImportRow) -> Said:
     """What a person has decided about a staged row."""
     return Said(row.decision, row.picks) if row.decision else SAID_NOTHING
 

@@ -33,8 +33,10 @@ from drivercrm.imports.workflow.judging import (
     CHUNK,
     Judged,
     Judging,
+    Staged,
     basis_of,
     merged_values,
+    read_staged,
     row_of,
     said_of,
 )
@@ -129,7 +131,7 @@ class _Runner:
             return None
         with clock.pretend(clock.now()):
             judging = self._caught_up(of)
-            staged = list(
+            staged = read_staged(
                 ImportRow.objects.filter(of=of, number__gt=of.done_through).order_by("number")[:CHUNK]
             )
             if staged:
@@ -158,7 +160,7 @@ class _Runner:
                 | Q(decision__in=[Decision.ANOTHER, Decision.SAME])
             ).exclude(decision=Decision.LEAVE_OUT)
             self._judging.replay(
-                (row_of(row), row.match_id) for row in went_in.order_by("number").iterator(chunk_size=CHUNK)
+                (row_of(row), row.match_id) for row in read_staged(went_in.order_by("number"))
             )
             self._seen_through = of.done_through
         return self._judging
@@ -194,7 +196,7 @@ class _Writing:
     """Writes one chunk: drivers, addresses, consent, statuses, and what was done beside each row."""
 
     of: Import
-    staged: Sequence[ImportRow]
+    staged: Sequence[Staged]
     judged: Sequence[Judged]
     made: dict[int, UUID] = field(default_factory=dict)
     did: dict[int, tuple[UUID, str, dict[str, Any]]] = field(default_factory=dict)

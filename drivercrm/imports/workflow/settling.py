@@ -126,7 +126,7 @@ def _judge_again(of: Import, rows: Sequence[Any]) -> None:
     said = {row.number: said_of(row) for row in staged if row.decision}
     before = [row.verdict for row in staged]
     judged = judging.chunk([row_of(row) for row in staged], said)
-    keep_verdicts(staged, judged)
+    keep_verdicts(staged, judged, always=True)
     for old, one in zip(before, judged, strict=True):
         new = one.judgement.verdict.value
         of.verdicts[old] = of.verdicts.get(old, 0) - 1

@@ -39,7 +39,9 @@ from drivercrm.imports.workflow.judging import (
     VERDICT_COLUMNS,
     Judged,
     Judging,
+    Staged,
     basis_of,
+    read_staged,
     row_of,
     said_of,
     verdict_values,
@@ -374,13 +376,13 @@ def judge_all(of: Import) -> None:
     columns = of.column_map
     judging, tally = Judging(columns, basis_of(of)), Tally(columns)
     done = 0
-    while staged := list(ImportRow.objects.filter(of=of, number__gt=done).order_by("number")[:CHUNK]):
+    while staged := read_staged(ImportRow.objects.filter(of=of, number__gt=done).order_by("number")[:CHUNK]):
         done = staged[-1].number
         rows = [row_of(row) for row in staged]
         said = {row.number: said_of(row) for row in staged if row.decision}
         with transaction.atomic():
             judged = judging.chunk(rows, said)
-            keep_verdicts(staged, judged)
+            keep_verdicts(staged, judged, always=True)
             if not Import.objects.filter(pk=of.pk, state=ImportState.CHECKING).update(
                 progress_at=clock.now()
             ):
@@ -394,13 +396,13 @@ def judge_all(of: Import) -> None:
             held.save()
 
 
-def keep_verdicts(staged: Sequence[ImportRow], judged: Sequence[Judged]) -> None:
-    """Writes new verdicts beside their rows, where they differ."""
+def keep_verdicts(staged: Sequence[Staged], judged: Sequence[Judged], *, always: bool = False) -> None:
+    """Writes verdicts beside their rows: all of them, or those that are not what they were."""
     lines = []
     for row, one in zip(staged, judged, strict=True):
-        values = verdict_values(one)
-        if values != tuple(getattr(row, name) for name in VERDICT_COLUMNS):
-            lines.append((*values, row.pk))
+        verdict = one.judgement
+        if always or (row.verdict, row.code, row.match_id) != (verdict.verdict, verdict.code, verdict.driver):
+            lines.append((*verdict_values(one), row.pk))
     update_rows(ImportRow, VERDICT_COLUMNS, lines)
 
 
@@ -442,6 +444,6 @@ def locked_import(of: Import) -> Import:
     return held
 
 
-def rows_by_number(of: Import, numbers: Iterable[int]) -> list[ImportRow]:
+def rows_by_number(of: Import, numbers: Iterable[int]) -> list[Staged]:
     """Some rows in the order of the list."""
-    return list(ImportRow.objects.filter(of=of, number__in=list(numbers)).order_by("number"))
+    return read_staged(ImportRow.objects.filter(of=of, number__in=list(numbers)).order_by("number"))

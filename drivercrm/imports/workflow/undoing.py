@@ -157,11 +157,11 @@ def touched(driver_ids: Sequence[UUID], act: UUID) -> dict[UUID, str]:
         if model in {Consent, ChannelIdentity}:  # projections of what is looked at elsewhere
             continue
         key = relation.field.name
-        rows = model._default_manager.filter(**{f"{key}__in": driver_ids})  # type: ignore[union-attr]
+        rows = model._default_manager.filter(**{f"{key}__in": driver_ids})
         if model in {StatusChange, ConsentEvent}:
             rows = rows.exclude(act=act)
-        name = model._meta.verbose_name_plural  # type: ignore[union-attr]
-        add(set(rows.values_list(f"{key}_id", flat=True)), WORDS.get(model.__name__, f"has {name}"))  # type: ignore[union-attr]
+        name = model._meta.verbose_name_plural
+        add(set(rows.values_list(f"{key}_id", flat=True)), WORDS.get(model.__name__, f"has {name}"))
     return {pk: ", ".join(dict.fromkeys(found)) for pk, found in reasons.items()}
 
 
