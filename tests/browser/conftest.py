@@ -32,7 +32,12 @@ def size(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def browser_context_args(browser_context_args: dict[str, Any], size: str) -> dict[str, Any]:
-    return {**browser_context_args, "viewport": SIZES[size], "locale": "en-ZA", "timezone_id": "Africa/Johannesburg"}
+    return {
+        **browser_context_args,
+        "viewport": SIZES[size],
+        "locale": "en-ZA",
+        "timezone_id": "Africa/Johannesburg",
+    }
 
 
 @pytest.fixture

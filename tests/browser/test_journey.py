@@ -72,28 +72,39 @@ def search_one(page: Page, site: str, size: str) -> Driver:
     """Typing part of a number as people write it leaves one driver."""
     driver = Driver.objects.filter(phone__startswith="+27").order_by("-id")[3]
     page.goto(f"{site}/drivers/")
-    page.get_by_label("Search drivers").fill("0" + driver.phone.removeprefix("+27")[:2] + " " + driver.phone[5:])
+    page.get_by_label("Search drivers").fill(
+        "0" + driver.phone.removeprefix("+27")[:2] + " " + driver.phone[5:]
+    )
     expect(rows_of(page, size)).to_have_count(1)
     expect(rows_of(page, size)).to_contain_text(driver.name)
     return driver
 
 
 def change_many_and_undo(page: Page, site: str, size: str) -> None:
-    page.goto(f"{site}/drivers/")
-    boxes = rows_of(page, size).locator("input[type=checkbox]")
-    for number in range(3):
-        boxes.nth(number).check()
-    page.get_by_role("toolbar").get_by_role("button", name="Change status").click()
-    dialog = page.get_by_role("dialog")
-    dialog.get_by_label("Status").select_option("contacted")
+    """On a laptop three at once from the list; a phone's rows have no boxes, so there one on its own page."""
+    changed = 3 if size == "laptop" else 1
+    if size == "laptop":
+        page.goto(f"{site}/drivers/")
+        boxes = rows_of(page, size).locator("input[type=checkbox]")
+        for number in range(changed):
+            boxes.nth(number).check()
+        page.get_by_role("toolbar").get_by_role("button", name="Change status").click()
+        dialog = page.get_by_role("dialog")
+        dialog.get_by_label("Status").select_option("contacted")
+    else:
+        page.goto(f"{site}/drivers/{Driver.objects.order_by('-id')[0].pk}/")
+        page.locator("#change-status").click()
+        dialog = page.locator("#status-form")
+        dialog.get_by_label("Contacted").check()
     dialog.get_by_label("Reason").fill("Met them at the rank")
     dialog.get_by_role("button", name=re.compile("Change|Move")).click()
-    expect(page.locator("#toasts")).to_contain_text("3 drivers")
-    assert Driver.objects.filter(onboarding_status=S.CONTACTED).count() == 3
-    page.locator("#toasts").get_by_role("button", name="Undo").click()
-    expect(page.locator("#toasts")).to_contain_text(re.compile("back|undone", re.I))
+    toasts = page.locator("#toasts")
+    expect(toasts.get_by_role("button", name="Undo")).to_be_visible()
+    assert Driver.objects.filter(onboarding_status=S.CONTACTED).count() == changed
+    toasts.get_by_role("button", name="Undo").click()
+    expect(toasts).to_contain_text(re.compile("back|undone", re.I))
     assert Driver.objects.filter(onboarding_status=S.CONTACTED).count() == 0
-    assert StatusChange.objects.filter(reverses__isnull=False).count() == 3
+    assert StatusChange.objects.filter(reverses__isnull=False).count() == changed
 
 
 def card(page: Page, status: str, number: int = 0) -> Locator:
@@ -149,7 +160,11 @@ def edit_and_call(page: Page, site: str, driver: Driver) -> None:
     driver.refresh_from_db()
     assert (driver.area, driver.onboarding_status, driver.total_communications) == ("Bluff", S.CONTACTED, 1)
     call = Communication.objects.get(driver=driver)
-    assert (call.status, call.call_seconds, call.message_body) == ("replied", 240, "Will install the app tonight")
+    assert (call.status, call.call_seconds, call.message_body) == (
+        "replied",
+        240,
+        "Will install the app tonight",
+    )
 
 
 def test_first_run_makes_the_admin_and_leads_to_an_empty_today(page: Page, site: str, size: str) -> None:
