@@ -59,7 +59,7 @@ def driver_consent_grant(request: HttpRequest, pk: UUID) -> HttpResponse:
         else:
             toast(request, f"Consent of {driver.greeting} recorded")
             return _recorded(request, driver)
-    return _form(request, driver, form, "grant", "Record consent")
+    return _form(request, driver, form, "consent/_grant_form.html", "Record consent")
 
 
 @needs(Can.RECORD_CONSENT)
@@ -75,7 +75,7 @@ def driver_consent_withdrawal(request: HttpRequest, pk: UUID) -> HttpResponse:
         else:
             toast(request, _withdrawn(driver))
             return _recorded(request, driver)
-    return _form(request, driver, form, "withdrawal", "Withdraw consent")
+    return _form(request, driver, form, "consent/_withdrawal_form.html", "Withdraw consent")
 
 
 @require_POST
@@ -109,7 +109,7 @@ def _recorded(request: HttpRequest, driver: Driver) -> HttpResponse:
     return changed_part(request, _page(driver), "consent/_consent.html", context)
 
 
-def _form(request: HttpRequest, driver: Driver, form: ConsentForm, noun: str, title: str) -> HttpResponse:
+def _form(request: HttpRequest, driver: Driver, form: ConsentForm, fragment: str, title: str) -> HttpResponse:
     context = {
         "driver": driver,
         "form": form,
@@ -118,7 +118,6 @@ def _form(request: HttpRequest, driver: Driver, form: ConsentForm, noun: str, ti
         "sources": SOURCES,
     }
     status = WRONG if form.errors else 200
-    fragment = f"consent/_{noun}_form.html"
     if is_swap(request):
         return render(request, fragment, context, status=status)
     return render(

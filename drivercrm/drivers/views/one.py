@@ -103,35 +103,38 @@ def driver_status_undo(request: HttpRequest, pk: UUID, act: UUID) -> HttpRespons
 @needs(Can.EDIT_DRIVERS)
 def driver_details(request: HttpRequest, pk: UUID) -> HttpResponse:
     """The details as a form, and what it sends."""
-    return _fields(request, pk, DetailsForm, "details", "Edit details")
+    parts = "drivers/_details.html", "drivers/_details_form.html"
+    return _fields(request, pk, DetailsForm, "Details", *parts)
 
 
 @needs(Can.EDIT_DRIVERS)
 def driver_notes(request: HttpRequest, pk: UUID) -> HttpResponse:
     """The notes as a form, and what it sends."""
-    return _fields(request, pk, NotesForm, "notes", "Edit notes")
+    return _fields(request, pk, NotesForm, "Notes", "drivers/_notes.html", "drivers/_notes_form.html")
 
 
 @needs(Can.READ_DRIVERS)
 def driver_details_shown(request: HttpRequest, pk: UUID) -> HttpResponse:
     """The details as they are read: what Cancel brings back."""
-    return _shown(request, pk, "details")
+    return _shown(request, pk, "drivers/_details.html")
 
 
 @needs(Can.READ_DRIVERS)
 def driver_notes_shown(request: HttpRequest, pk: UUID) -> HttpResponse:
     """The notes as they are read: what Cancel brings back."""
-    return _shown(request, pk, "notes")
+    return _shown(request, pk, "drivers/_notes.html")
 
 
-def _shown(request: HttpRequest, pk: UUID, noun: str) -> HttpResponse:
+def _shown(request: HttpRequest, pk: UUID, part: str) -> HttpResponse:
     driver = get_object_or_404(Driver, pk=pk)
     if not is_swap(request):
         return changed(request, _page(driver))
-    return render(request, f"drivers/_{noun}.html", {"driver": driver})
+    return render(request, part, {"driver": driver})
 
 
-def _fields(request: HttpRequest, pk: UUID, kind: type[FieldsForm], noun: str, title: str) -> HttpResponse:
+def _fields(
+    request: HttpRequest, pk: UUID, kind: type[FieldsForm], noun: str, part: str, form_part: str
+) -> HttpResponse:
     driver = get_object_or_404(Driver, pk=pk)
     form = kind(request.POST if request.method == "POST" else None)
     if form.is_valid():
@@ -145,12 +148,12 @@ def _fields(request: HttpRequest, pk: UUID, kind: type[FieldsForm], noun: str, t
         else:
             if entry is not None:
                 undo = reverse("driver_details_undo", args=[pk, entry])
-                toast(request, f"{noun.capitalize()} saved", undo)
-            return changed_part(request, _page(driver), f"drivers/_{noun}.html", {"driver": driver})
+                toast(request, f"{noun} saved", undo)
+            return changed_part(request, _page(driver), part, {"driver": driver})
     lines = [_line(form, driver, column) for column in form.columns]
     status = WRONG if form.errors else 200
     context = {"form": form, "lines": lines, "channels": PreferredChannel.choices}
-    return _form(request, f"drivers/_{noun}_form.html", title, driver, context, status)
+    return _form(request, form_part, f"Edit {noun.lower()}", driver, context, status)
 
 
 def _line(form: FieldsForm, driver: Driver, column: str) -> dict[str, Any]:
@@ -253,8 +256,9 @@ def driver_follow_ups(request: HttpRequest, pk: UUID) -> HttpResponse:
             return changed(request, _page(driver))
     context["form"] = form
     status = WRONG if form.errors else 200
-    part = "dialog" if request.headers.get("HX-Target") == "over" else "form"
-    return _form(request, f"drivers/_follow_up_{part}.html", "Set a follow-up", driver, context, status)
+    is_over = request.headers.get("HX-Target") == "over"
+    part = "drivers/_follow_up_dialog.html" if is_over else "drivers/_follow_up_form.html"
+    return _form(request, part, "Set a follow-up", driver, context, status)
 
 
 @needs(Can.EDIT_DRIVERS)
