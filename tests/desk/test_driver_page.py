@@ -329,6 +329,6 @@ def test_the_page_asks_as_often_for_one_of_everything_as_for_three(staff: Client
     assert Communication.objects.count() == 4
 
 
-# session, person; driver with owner and two counts; team, organisation; status, steps, consent, follow-ups,
+# sign-in, person; driver with owner and two counts; team, organisation; status, steps, consent, follow-ups,
 # messages and calls, edits; the frame's saved views
 QUERIES = 12
