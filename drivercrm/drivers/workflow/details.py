@@ -3,10 +3,13 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from functools import reduce
+from operator import or_
 from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 
 from drivercrm.accounts.models import User
 from drivercrm.core import clock
@@ -64,7 +67,19 @@ def create(values: dict[str, Any], *, source: str, by: Actor, owner: User | None
         driver = Driver.objects.create(
             **clean, source=source, owner=owner, edited_fields=sorted(clean) if by.is_person else []
         )
-        _keep_identities(driver, source=source)
+        ChannelIdentity.objects.bulk_create(
+            [
+                ChannelIdentity(
+                    driver=driver,
+                    channel=CHANNEL_OF[kind],
+                    kind=kind,
+                    value=identity_value(kind, clean[field]) or "",
+                    source=source,
+                )
+                for field, kind in IDENTITY_OF.items()
+                if clean.get(field)
+            ]
+        )
         journal.announce(DriverCreated([driver.pk], source), by=by, driver_id=driver.pk)
     return Driver.objects.get(pk=driver.pk)
 
@@ -226,19 +241,27 @@ _NULLABLE = (
 def _check_unique(clean: dict[str, Any], *, exclude: UUID | None) -> None:
     """Refuses a value that another driver holds: it is never taken over (spec §2)."""
     itself = [exclude] if exclude else []
-    for field, label in UNIQUE_LABELS.items():
-        if clean.get(field):
-            other = Driver.objects.filter(**{field: clean[field]}).exclude(pk__in=itself).first()
-            if other:
-                raise Refused("value_taken", f"{label} {clean[field]} belongs to {other.name}.", field=field)
-    for field, kind in IDENTITY_OF.items():
-        if clean.get(field):
-            held = ChannelIdentity.objects.filter(
-                kind=kind, value=identity_value(kind, clean[field]), until__isnull=True
+    ids = {field: clean[field] for field in UNIQUE_LABELS if clean.get(field)}
+    if ids:
+        wanted = reduce(or_, (Q(**{field: value}) for field, value in ids.items()))
+        other = Driver.objects.filter(wanted).exclude(pk__in=itself).first()
+        if other:
+            field = next(field for field, value in ids.items() if getattr(other, field) == value)
+            raise Refused(
+                "value_taken", f"{UNIQUE_LABELS[field]} {ids[field]} belongs to {other.name}.", field=field
             )
-            holder = held.exclude(driver_id__in=itself).select_related("driver").first()
-            if holder:
-                raise Refused("value_taken", f"{clean[field]} belongs to {holder.driver.name}.", field=field)
+    addresses = {
+        (str(kind), identity_value(kind, clean[field])): field
+        for field, kind in IDENTITY_OF.items()
+        if clean.get(field)
+    }
+    if addresses:
+        wanted = reduce(or_, (Q(kind=kind, value=value) for kind, value in addresses))
+        held = ChannelIdentity.objects.filter(wanted, until__isnull=True).exclude(driver_id__in=itself)
+        holder = held.select_related("driver").first()
+        if holder:
+            field = addresses[holder.kind, holder.value]
+            raise Refused("value_taken", f"{clean[field]} belongs to {holder.driver.name}.", field=field)
 
 
 IDENTITY_OF = {
