@@ -116,7 +116,7 @@ def used_templates() -> set[str]:
 
 
 def test_no_template_is_left_unused() -> None:
-    by_django = {"400.html", "403.html", "404.html", "500.html", "403_csrf.html"}
+    by_django = {"400.html", "403.html", "404.html", "429.html", "500.html", "403_csrf.html"}
     by_allauth = re.compile(r"^(account|mfa|allauth)/")
     every = {
         str(path.relative_to(path.parents[len(path.parts) - path.parts.index("templates") - 2]))

@@ -105,15 +105,17 @@ def move_follow_up(
 
 
 def reopen_follow_ups(follow_ups: Sequence[FollowUp], *, by: Actor) -> None:
-    """Takes back “done” (the toast's undo)."""
+    """Takes back “done” (the toast's undo). What an opt-out closed stays closed."""
     with transaction.atomic():
-        ids = [follow_up.driver_id for follow_up in follow_ups]
-        locked(ids)
-        FollowUp.objects.filter(pk__in=[item.pk for item in follow_ups]).update(
-            done_at=None, done_by="", outcome=""
-        )
+        locked([follow_up.driver_id for follow_up in follow_ups])
+        done = FollowUp.objects.filter(pk__in=[item.pk for item in follow_ups], outcome=Outcome.DONE)
+        back = list(done.exclude(driver__onboarding_status=OnboardingStatus.OPTED_OUT))
+        if not back:
+            raise Refused("not_done", "Nothing to reopen: it is open already, or the driver has opted out.")
+        done.filter(pk__in=[item.pk for item in back]).update(done_at=None, done_by="", outcome="")
+        ids = [item.driver_id for item in back]
         keep_next_follow_up(ids)
-        journal.announce(FollowUpReopened(ids, [item.pk for item in follow_ups]), by=by)
+        journal.announce(FollowUpReopened(ids, [item.pk for item in back]), by=by)
 
 
 def drop_follow_ups(follow_up_ids: Sequence[UUID], *, by: Actor) -> None:

@@ -1,0 +1,89 @@
+"""Follow-ups: what is next for a driver, and what ends it (spec §5.5)."""
+
+from datetime import timedelta
+
+import pytest
+
+from drivercrm.consent import workflow as consent
+from drivercrm.core import clock
+from drivercrm.core.errors import Refused
+from drivercrm.drivers import workflow as drivers
+from drivercrm.drivers.models import Driver, FollowUp
+from tests.factories import NANDI, make_driver
+
+pytestmark = pytest.mark.django_db
+
+
+def follow_up(driver: Driver, days: int, *, is_all_day: bool = True) -> FollowUp:
+    due = clock.day_start(clock.today() + timedelta(days=days))
+    return drivers.set_follow_ups(
+        [driver.pk], due_at=due, is_all_day=is_all_day, reason="Call", owner=None, by=NANDI
+    )[0]
+
+
+def next_date(driver: Driver) -> object:
+    driver.refresh_from_db()
+    return driver.next_follow_up_date
+
+
+def test_the_next_follow_up_is_the_earliest_open_one() -> None:
+    driver = make_driver()
+    late, soon = follow_up(driver, 5), follow_up(driver, 2)
+    assert next_date(driver) == soon.due_at
+
+    drivers.complete_follow_up(soon, by=NANDI)
+    assert next_date(driver) == late.due_at
+
+    drivers.move_follow_up(
+        late, due_at=late.due_at + timedelta(days=1), is_all_day=True, reason="x", by=NANDI
+    )
+    assert next_date(driver) == late.due_at
+
+    drivers.reopen_follow_ups([soon], by=NANDI)
+    assert next_date(driver) == soon.due_at
+
+    drivers.drop_follow_ups([soon.pk, late.pk], by=NANDI)
+    assert next_date(driver) is None
+
+
+def test_one_that_ended_is_neither_done_nor_moved_again() -> None:
+    driver = make_driver()
+    one = follow_up(driver, 1)
+    drivers.complete_follow_up(one, by=NANDI)
+
+    with pytest.raises(Refused):
+        drivers.complete_follow_up(one, by=NANDI)
+    with pytest.raises(Refused):
+        drivers.move_follow_up(one, due_at=clock.now(), is_all_day=False, reason="", by=NANDI)
+
+
+def test_what_an_opt_out_closed_stays_closed() -> None:
+    driver = make_driver()
+    done, still_open = follow_up(driver, 1), follow_up(driver, 2)
+    drivers.complete_follow_up(done, by=NANDI)
+    consent.withdraw(driver, source="staff", by=NANDI)
+
+    for one in (done, still_open):
+        with pytest.raises(Refused) as refusal:
+            drivers.reopen_follow_ups([one], by=NANDI)
+        assert refusal.value.code == "not_done"
+
+    assert next_date(driver) is None
+
+
+def test_a_driver_who_opted_out_takes_no_follow_up() -> None:
+    driver = make_driver()
+    consent.withdraw(driver, source="staff", by=NANDI)
+    with pytest.raises(Refused) as refusal:
+        follow_up(driver, 1)
+    assert refusal.value.code == "opted_out"
+
+
+@pytest.mark.parametrize(("days", "is_overdue"), [(-1, True), (0, False), (1, False)])
+def test_a_whole_day_is_overdue_when_it_has_passed(days: int, is_overdue: bool) -> None:
+    assert follow_up(make_driver(), days).is_overdue is is_overdue
+
+
+def test_a_moment_is_overdue_at_once() -> None:
+    one = follow_up(make_driver(), 0, is_all_day=False)
+    assert one.is_overdue is True  # midnight has passed
