@@ -39,8 +39,9 @@ def fix_cell(of: Import, number: int, fixes: Mapping[int, str], *, by: Actor) ->
             if len(text) > LONGEST_CELL:
                 raise Refused("too_long", f"Keep a cell under {LONGEST_CELL} letters.", field=str(index))
             spared = held.columns[index]["target"] in FREE_TEXT
-            clean = " ".join(text.replace("\0", "").split())
-            row.fixes[str(index)] = clean if spared else without_identity_numbers(clean)
+            clean = text.replace("\0", "")
+            clean = clean if spared else without_identity_numbers(clean)
+            row.fixes[str(index)] = " ".join(clean.split())
         row.save(update_fields=["fixes"])
         _judge_again(held, [before, row_of(row)])
     row.refresh_from_db()

@@ -1,0 +1,407 @@
+"""Staging, matching, settling and running a list (spec §10)."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from drivercrm.consent import queries as consents
+from drivercrm.consent import workflow as consent
+from drivercrm.core.actors import automation
+from drivercrm.core.errors import Refused
+from drivercrm.drivers import workflow as drivers
+from drivercrm.drivers.models import ChannelIdentity, Driver, StatusChange
+from drivercrm.imports import workflow as imports
+from drivercrm.imports.enums import Decision, ImportState
+from drivercrm.imports.models import Import, ImportRow
+from drivercrm.imports.reading import read
+from drivercrm.journal.models import Change, Entry
+from tests.factories import NANDI, make_driver
+from tests.imports.lists import AGREEMENT, DATA, REAL, applied, as_csv, differing, dump, many, staged
+
+pytestmark = pytest.mark.django_db
+TRUTH = json.loads((DATA / "driver-list.expected.json").read_text())
+
+
+def verdicts(of: Import) -> dict[int, str]:
+    return dict(ImportRow.objects.filter(of=of).values_list("number", "verdict"))
+
+
+def test_the_real_list_goes_in_as_its_truth_says() -> None:
+    of = applied(imports.stage(REAL, file_name=REAL.name, by=NANDI, basis=imports.read_basis(AGREEMENT)))
+
+    rows = {row.number: row for row in ImportRow.objects.filter(of=of)}
+    assert [
+        (number, row.verdict, row.values.get("name", "").casefold(), row.values.get("phone"))
+        for number, row in sorted(rows.items())
+    ] == [(r["row"], r["verdict"], (r.get("name") or "").casefold(), r.get("phone")) for r in TRUTH["rows"]]
+    assert (of.state, of.created_count, of.updated_count, of.left_out_count) == (ImportState.DONE, 515, 0, 27)
+    assert Driver.objects.count() == 515
+    assert Driver.objects.filter(communication_opt_in=True).count() == 515
+    assert ChannelIdentity.objects.filter(kind="phone").count() == 513
+
+
+def test_every_fact_of_a_new_driver_is_written() -> None:
+    of = applied(staged([["SIPHO DLAMINI", "082 000 0001", "sipho@example.org"]], basis=imports.read_basis(AGREEMENT)))
+
+    driver = Driver.objects.get()
+    assert (driver.name, driver.given_name, driver.phone) == ("Sipho Dlamini", "Sipho", "+27820000001")
+    assert (driver.source, driver.edited_fields, driver.preferred_channel) == ("import", [], "whatsapp")
+    assert driver.created_at == driver.updated_at
+    assert sorted(driver.identities.values_list("kind", "value", "source")) == [
+        ("email", "sipho@example.org", "import"),
+        ("phone", "+27820000001", "import"),
+    ]
+    event = driver.consent_events.get()
+    assert (event.channel, event.purpose, event.kind, event.wording, event.evidence, event.act) == (
+        "whatsapp",
+        "service",
+        "granted",
+        AGREEMENT,
+        "The list list.csv",
+        of.act,
+    )
+    assert consents.states([driver.pk])[driver.pk] == {("whatsapp", "service"): "granted"}
+    assert Driver.objects.search("sipho").get() == driver
+    names = list(Entry.objects.order_by("pk").values_list("name", flat=True))
+    assert names == ["import.staged", "driver.created", "consent.granted", "import.finished"]
+    assert drivers.rebuild() == dict.fromkeys(drivers.rebuild(), 0)
+    assert consent.rebuild() == {"consent": 0}
+
+
+def test_without_a_basis_nobody_has_been_asked() -> None:
+    applied(staged(many(2)))
+
+    assert [driver.consent_events.count() for driver in Driver.objects.all()] == [0, 0]
+    assert Driver.objects.filter(communication_opt_in=True).count() == 0
+
+
+def test_the_same_list_again_changes_nothing_and_cannot_be_started() -> None:
+    basis = imports.read_basis(AGREEMENT)
+    applied(staged(many(3), basis=basis))
+    before = dump()
+
+    again = staged(many(3), basis=basis)
+    with pytest.raises(Refused) as refusal:
+        imports.start(again, by=NANDI)
+
+    assert refusal.value.code == "nothing_to_do"
+    assert again.verdicts == {"unchanged": 3}
+    imports.discard(again)
+    assert differing(before, dump()) == []
+
+
+def test_a_later_basis_grants_for_drivers_who_are_there_and_never_for_one_who_said_no() -> None:
+    applied(staged(many(2)))
+    said_no = Driver.objects.order_by("pk")[0]
+    consent.withdraw(said_no, source="call", by=NANDI)
+
+    of = applied(staged(many(2), basis=imports.read_basis(AGREEMENT)))
+
+    reasons = list(ImportRow.objects.filter(of=of).order_by("number").values_list("verdict", "reason"))
+    assert reasons == [
+        ("unchanged", "Nothing to change"),
+        ("update", "Grants consent for service on WhatsApp"),
+    ]
+    assert list(Driver.objects.order_by("pk").values_list("communication_opt_in", flat=True)) == [False, True]
+
+
+def test_an_address_that_said_stop_goes_in_as_opted_out() -> None:
+    gone = make_driver("Old Owner", phone="+27820000001")
+    consent.withdraw(gone, source="reply", by=NANDI)
+    gone.delete()
+
+    of = staged([["New Owner", "0820000001", ""]], basis=imports.read_basis(AGREEMENT))
+    assert "asked not to be contacted" in ImportRow.objects.get(of=of).notes[-1]
+    applied(of)
+
+    driver = Driver.objects.get()
+    assert (driver.onboarding_status, driver.communication_opt_in) == ("opted_out", False)
+
+
+def test_an_update_fills_empty_fields_and_leaves_what_a_person_has_edited() -> None:
+    driver = make_driver("Zodwa Moyo", phone="+27820000009")
+    driver = Driver.objects.get(pk=driver.pk)
+    drivers.edit(driver, {"area": "Umlazi"}, by=NANDI)
+
+    applied(
+        staged(
+            [["Zodwa Moyo", "0820000009", "zodwa@example.org", "Durban"]], ["Name", "Phone", "Email", "Area"]
+        )
+    )
+
+    driver.refresh_from_db()
+    assert (driver.email, driver.area) == ("zodwa@example.org", "Umlazi")
+    entry = Entry.objects.filter(name="driver.edited").latest("pk")
+    assert list(Change.objects.filter(entry=entry).values_list("field", "before", "after")) == [
+        ("given_name", "", "Zodwa"),
+        ("email", None, "zodwa@example.org"),
+    ]
+    assert driver.identities.get(kind="email").source == "import"
+
+
+def test_a_status_column_moves_forward_never_back_and_dates_the_first_contact() -> None:
+    headings = ["Name", "Phone", "Status", "First contact date"]
+    ahead = make_driver("Ahead Already", phone="+27820000003")
+    drivers.change_status(ahead, "active", reason="test", by=NANDI)
+
+    applied(
+        staged(
+            [
+                ["Anele Khumalo", "0820000001", "Invited", "02/11/2026"],
+                ["Bheki Mabaso", "0820000002", "unsubscribed", ""],
+                ["Ahead Already", "0820000003", "Contacted", ""],
+            ],
+            headings,
+        )
+    )
+
+    anele, bheki = (Driver.objects.get(phone=f"+2782000000{n}") for n in (1, 2))
+    ahead.refresh_from_db()
+    assert (anele.onboarding_status, bheki.onboarding_status, ahead.onboarding_status) == (
+        "invited",
+        "opted_out",
+        "active",
+    )
+    assert anele.first_contact_date and anele.first_contact_date.isoformat() == "2026-11-01T22:00:00+00:00"
+    assert list(StatusChange.objects.filter(driver=anele).values_list("to_status", "trigger")) == [
+        ("contacted", "imported"),
+        ("invited", "imported"),
+    ]
+    assert bheki.consent_events.filter(kind="withdrawn").count() == 8
+    assert set(drivers.rebuild().values()) == {0}
+
+
+def test_a_driver_made_meanwhile_by_somebody_else_is_not_doubled() -> None:
+    of = staged(many(3))
+    make_driver("Thandi Nkosi1", given_name="Thandi", phone="+27820000001", email="driver1@example.org")
+
+    of = applied(of)
+
+    assert Driver.objects.count() == 3
+    assert (of.created_count, of.verdicts) == (2, {"create": 2, "unchanged": 1})
+
+
+def test_a_long_list_is_judged_across_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("staging", "running"):
+        monkeypatch.setattr(f"drivercrm.imports.workflow.{module}.CHUNK", 3)
+    rows = [*many(7), ["Thandi Nkosi0", "0820000000", ""], ["Somebody Else", "0820000001", ""], ["", "", ""]]
+
+    of = applied(staged([*rows, *many(2, start=20)]))
+
+    assert of.verdicts == {"create": 9, "duplicate": 1, "review": 1, "blank": 1}
+    assert (Driver.objects.count(), of.done_count) == (9, 12)
+
+
+# People settle
+
+
+def test_a_corrected_cell_is_judged_at_once_with_the_rows_it_concerns() -> None:
+    of = staged([["Ayanda Zulu", "12", ""], ["Ayanda Zulu", "0820000001", ""], ["Bongi Cele", "0820000002", ""]])
+    assert verdicts(of) == {2: "review", 3: "create", 4: "create"}
+
+    row = imports.fix_cell(of, 2, {1: "082 000 0001"}, by=NANDI)
+
+    assert (row.verdict, verdicts(of)) == ("create", {2: "create", 3: "duplicate", 4: "create"})
+    assert Import.objects.get(pk=of.pk).verdicts == {"create": 2, "duplicate": 1}
+    applied(of)
+    assert list(Driver.objects.order_by("phone").values_list("name", flat=True)) == ["Ayanda Zulu", "Bongi Cele"]
+
+
+def test_leaving_a_row_out_lets_the_next_one_with_its_number_in() -> None:
+    of = staged([["Ayanda Zulu", "0820000001", ""], ["Bongi Cele", "0820000001", ""]])
+    assert verdicts(of) == {2: "create", 3: "review"}
+
+    imports.settle(of, 2, Decision.LEAVE_OUT, by=NANDI)
+
+    assert verdicts(of) == {2: "create", 3: "create"}
+    applied(of)
+    assert Driver.objects.get().name == "Bongi Cele"
+
+
+def test_a_shared_number_settled_as_another_person_has_no_identity_of_its_own() -> None:
+    of = staged([["Ayanda Zulu", "0820000001", ""], ["Bongi Cele", "0820000001", "bongi@example.org"]])
+
+    imports.settle(of, 3, Decision.ANOTHER, by=NANDI)
+    applied(of)
+
+    ayanda, bongi = Driver.objects.order_by("pk")
+    assert (ayanda.phone, bongi.phone) == ("+27820000001", "+27820000001")
+    assert ChannelIdentity.objects.get(kind="phone").driver_id == ayanda.pk
+    again = staged([["Ayanda Zulu", "0820000001", ""], ["Bongi Cele", "", "bongi@example.org"]])
+    assert again.verdicts == {"unchanged": 2}
+    drivers.edit(bongi, {"area": "Umlazi", "phone": "+27820000001"}, by=NANDI)
+    assert Driver.objects.get(pk=bongi.pk).area == "Umlazi"
+
+
+def test_a_merge_writes_the_picked_fields() -> None:
+    there = make_driver(
+        "Nazeem Fredericks", phone="+27820000001", email="n@example.org", by=automation("test")
+    )
+    of = staged([["Gift Chauke", "0820000001", "gift@example.org", "Durban"]], ["Name", "Phone", "Email", "Area"])
+    assert verdicts(of) == {2: "review"}
+
+    imports.settle(of, 2, Decision.SAME, by=NANDI, picks={"name": "kept", "email": "file"})
+    applied(of)
+
+    there.refresh_from_db()
+    assert (there.name, there.email, there.area) == ("Nazeem Fredericks", "gift@example.org", "Durban")
+
+
+def test_merging_two_rows_fills_the_empty_fields_of_the_first() -> None:
+    of = staged([["Ayanda Zulu", "0820000001", ""], ["Ayanda Zulu", "0820000001", "ayanda@example.org"]])
+    assert verdicts(of) == {2: "create", 3: "duplicate"}
+
+    imports.settle(of, 3, Decision.SAME, by=NANDI)
+    of = applied(of)
+
+    assert Driver.objects.get().email == "ayanda@example.org"
+    assert (of.created_count, of.updated_count) == (1, 1)
+
+
+def test_a_decision_that_makes_no_sense_is_refused() -> None:
+    of = staged([["Ayanda Zulu", "0820000001", ""]])
+
+    for decision, code in (("another", "not_in_doubt"), ("same", "not_in_doubt"), ("delete", "unknown_decision")):
+        with pytest.raises(Refused) as refusal:
+            imports.settle(of, 2, decision, by=NANDI)
+        assert refusal.value.code == code
+
+
+def test_columns_can_be_read_otherwise() -> None:
+    of = staged([["Ayanda Zulu", "0820000001", "Umlazi"]], ["Name", "Phone", "Ref"])
+    assert of.columns[2]["target"] == "ignore"
+
+    of = imports.remap(of, ["name", "phone", "area"], by=NANDI)
+    applied(of)
+
+    assert Driver.objects.get().area == "Umlazi"
+
+
+def test_columns_that_cannot_work_are_refused() -> None:
+    of = staged([["Ayanda Zulu", "0820000001", "Umlazi"]], ["Name", "Phone", "Ref"])
+
+    for targets, code in (
+        (["ignore", "phone", "ignore"], "no_name_column"),
+        (["name", "ignore", "area"], "no_address_column"),
+        (["name", "phone", "phone"], "column_twice"),
+        (["name", "phone"], "unknown_target"),
+        (["name", "phone", "onboarding"], "unknown_target"),
+    ):
+        with pytest.raises(Refused) as refusal:
+            imports.remap(of, targets, by=NANDI)
+        assert refusal.value.code == code
+    assert Import.objects.get(pk=of.pk).columns[2]["target"] == "ignore"
+
+
+def test_an_unclear_list_waits_for_its_columns() -> None:
+    of = staged([["Ayanda Zulu", "abc"], ["Bongi Cele", "def"]], ["Name", "Code"])
+    assert (of.state, of.verdicts) == (ImportState.STAGED, {})
+
+    with pytest.raises(Refused, match="Match the columns first"):
+        imports.start(of, by=NANDI)
+
+
+# Identity numbers
+
+
+def identity_numbers() -> list[str]:
+    return sorted({row.cells[1] for row in read(REAL).rows()} - {""})
+
+
+def test_no_identity_number_is_in_any_table_or_file_at_any_time(settings: object) -> None:
+    numbers = identity_numbers()
+    of = imports.stage(REAL, file_name=REAL.name, by=NANDI)
+    kept = [repr(dump(leave_out=set()))]
+    of = applied(of)
+    kept.append(repr(dump(leave_out=set())))
+    imports.undo(of, by=NANDI)
+    kept.append(repr(dump(leave_out=set())))
+
+    assert len(numbers) == 539
+    assert [number for number in numbers for text in kept if number in text] == []
+
+
+def test_a_column_said_to_hold_identity_numbers_is_emptied_at_once() -> None:
+    of = staged([["Ayanda Zulu", "0820000001", "A-77"]], ["Name", "Phone", "Ref"])
+    assert "A-77" in repr(dump())
+
+    of = imports.remap(of, ["name", "phone", "identity_number"], by=NANDI)
+
+    assert "A-77" not in repr(dump())
+    with pytest.raises(Refused) as refusal:
+        imports.remap(of, ["name", "phone", "notes"], by=NANDI)
+    assert refusal.value.code == "identity_column"
+
+
+def test_an_identity_column_is_read_only_when_somebody_says_so_at_upload() -> None:
+    rows = [["Ayanda Zulu", "0820000001", "TR-1"]]
+    assert staged(rows, ["Name", "Phone", "ID NO"]).columns[2]["is_identity"]
+
+    of = applied(staged(rows, ["Name", "Phone", "ID NO"], mapping={"id no": "timo_driver_id"}))
+
+    assert Driver.objects.get().timo_driver_id == "TR-1"
+    assert of.columns[2]["target"] == "timo_driver_id"
+
+
+def test_an_identity_number_typed_into_a_cell_is_taken_out() -> None:
+    of = staged([["Ayanda Zulu", "0820000001", "x"]], ["Name", "Phone", "Notes"])
+
+    row = imports.fix_cell(of, 2, {2: "ID 8001015009087 seen"}, by=NANDI)
+
+    assert row.values["notes"] == "ID seen"
+
+
+# Files
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        (b"", "empty_file"),
+        (b"Name,Phone\n", "no_rows"),
+        (b"%PDF-1.7 not a list", "wrong_kind"),
+        (b"PK\x03\x04broken", "broken_workbook"),
+        (b"Name,Phone\nA\x00B,0820000001\n", "nul_bytes"),
+    ],
+)
+def test_a_file_that_is_no_list_leaves_nothing(content: bytes, code: str) -> None:
+    before = dump(leave_out=set())
+
+    with pytest.raises(Refused) as refusal:
+        imports.stage(content, file_name="list.csv", by=NANDI)
+
+    assert refusal.value.code == code
+    assert differing(before, dump(leave_out=set())) == []
+
+
+def test_a_file_that_breaks_off_in_the_middle_leaves_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "list.csv"
+    file.write_bytes(as_csv(many(1200)) + b'"Open quote,0820000001\n')
+
+    with pytest.raises(Refused):
+        imports.stage(file, file_name="list.csv", by=NANDI)
+
+    assert (Import.objects.count(), ImportRow.objects.count()) == (0, 0)
+
+
+def test_a_list_can_be_put_away_before_it_runs() -> None:
+    of = staged(many(2))
+
+    imports.drop(of, by=NANDI)
+
+    assert (Import.objects.count(), ImportRow.objects.count(), Driver.objects.count()) == (0, 0, 0)
+
+
+def test_a_basis_says_what_it_covers() -> None:
+    basis = imports.read_basis("Agreement of May 2026: service and marketing, WhatsApp, e-mail", evidence="folder 3")
+
+    assert (basis.channels, basis.purposes, basis.evidence) == (
+        ("whatsapp", "email"),
+        ("service", "marketing"),
+        "folder 3",
+    )
+    for text in ("They agreed", "Agreement: WhatsApp", "Agreement: service"):
+        with pytest.raises(Refused) as refusal:
+            imports.read_basis(text)
+        assert refusal.value.code == "basis_unclear"
