@@ -51,7 +51,9 @@ def test_updates_statuses_consent_and_closed_follow_ups_are_put_back() -> None:
     moving = make_driver("Bongi Cele", phone="+27820000002", by=SYNC)
     leaving = make_driver("Chris Moyo", phone="+27820000003", by=SYNC)
     consent.grant(leaving, channels=["email"], purposes=["service"], source="call", evidence="x", by=NANDI)
-    drivers.set_follow_ups([leaving.pk], due_at=clock.now(), is_all_day=True, owner=None, by=NANDI, reason="Ring back")
+    drivers.set_follow_ups(
+        [leaving.pk], due_at=clock.now(), is_all_day=True, owner=None, by=NANDI, reason="Ring back"
+    )
     asked = make_driver("Dudu Nene", phone="+27820000004", timo_driver_id="TR-4", by=SYNC)
     stopped = make_driver("Gone Already", phone="+27820000005", by=SYNC)
     consent.withdraw(stopped, source="reply", by=NANDI)
@@ -131,7 +133,9 @@ def moved(driver: Driver) -> None:
 
 
 def followed_up(driver: Driver) -> None:
-    drivers.set_follow_ups([driver.pk], due_at=clock.now(), is_all_day=True, owner=None, by=NANDI, reason="Ring")
+    drivers.set_follow_ups(
+        [driver.pk], due_at=clock.now(), is_all_day=True, owner=None, by=NANDI, reason="Ring"
+    )
 
 
 def ticked(driver: Driver) -> None:
@@ -173,7 +177,9 @@ def test_a_driver_that_something_has_touched_since_is_listed_and_kept(
     assert reason in outlook.kept[0][1]
     assert left and (left.state, left.deleted_count, left.kept_count) == (ImportState.UNDONE, 2, 1)
     kept = Driver.objects.get()
-    assert [(one["id"], reason in one["reason"]) for one in queries.kept_drivers(left)] == [(str(kept.pk), True)]
+    assert [(one["id"], reason in one["reason"]) for one in queries.kept_drivers(left)] == [
+        (str(kept.pk), True)
+    ]
     assert ImportRow.objects.filter(of=left).count() == 1
 
 

@@ -42,7 +42,9 @@ def test_the_real_list_goes_in_as_its_truth_says() -> None:
 
 
 def test_every_fact_of_a_new_driver_is_written() -> None:
-    of = applied(staged([["SIPHO DLAMINI", "082 000 0001", "sipho@example.org"]], basis=imports.read_basis(AGREEMENT)))
+    of = applied(
+        staged([["SIPHO DLAMINI", "082 000 0001", "sipho@example.org"]], basis=imports.read_basis(AGREEMENT))
+    )
 
     driver = Driver.objects.get()
     assert (driver.name, driver.given_name, driver.phone) == ("Sipho Dlamini", "Sipho", "+27820000001")
@@ -197,7 +199,9 @@ def test_a_long_list_is_judged_across_chunks(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_corrected_cell_is_judged_at_once_with_the_rows_it_concerns() -> None:
-    of = staged([["Ayanda Zulu", "12", ""], ["Ayanda Zulu", "0820000001", ""], ["Bongi Cele", "0820000002", ""]])
+    of = staged(
+        [["Ayanda Zulu", "12", ""], ["Ayanda Zulu", "0820000001", ""], ["Bongi Cele", "0820000002", ""]]
+    )
     assert verdicts(of) == {2: "review", 3: "create", 4: "create"}
 
     row = imports.fix_cell(of, 2, {1: "082 000 0001"}, by=NANDI)
@@ -205,7 +209,10 @@ def test_a_corrected_cell_is_judged_at_once_with_the_rows_it_concerns() -> None:
     assert (row.verdict, verdicts(of)) == ("create", {2: "create", 3: "duplicate", 4: "create"})
     assert Import.objects.get(pk=of.pk).verdicts == {"create": 2, "duplicate": 1}
     applied(of)
-    assert list(Driver.objects.order_by("phone").values_list("name", flat=True)) == ["Ayanda Zulu", "Bongi Cele"]
+    assert list(Driver.objects.order_by("phone").values_list("name", flat=True)) == [
+        "Ayanda Zulu",
+        "Bongi Cele",
+    ]
 
 
 def test_leaving_a_row_out_lets_the_next_one_with_its_number_in() -> None:
@@ -238,7 +245,9 @@ def test_a_merge_writes_the_picked_fields() -> None:
     there = make_driver(
         "Nazeem Fredericks", phone="+27820000001", email="n@example.org", by=automation("test")
     )
-    of = staged([["Gift Chauke", "0820000001", "gift@example.org", "Durban"]], ["Name", "Phone", "Email", "Area"])
+    of = staged(
+        [["Gift Chauke", "0820000001", "gift@example.org", "Durban"]], ["Name", "Phone", "Email", "Area"]
+    )
     assert verdicts(of) == {2: "review"}
 
     imports.settle(of, 2, Decision.SAME, by=NANDI, picks={"name": "kept", "email": "file"})
@@ -262,7 +271,11 @@ def test_merging_two_rows_fills_the_empty_fields_of_the_first() -> None:
 def test_a_decision_that_makes_no_sense_is_refused() -> None:
     of = staged([["Ayanda Zulu", "0820000001", ""]])
 
-    for decision, code in (("another", "not_in_doubt"), ("same", "not_in_doubt"), ("delete", "unknown_decision")):
+    for decision, code in (
+        ("another", "not_in_doubt"),
+        ("same", "not_in_doubt"),
+        ("delete", "unknown_decision"),
+    ):
         with pytest.raises(Refused) as refusal:
             imports.settle(of, 2, decision, by=NANDI)
         assert refusal.value.code == code
@@ -394,7 +407,9 @@ def test_a_list_can_be_put_away_before_it_runs() -> None:
 
 
 def test_a_basis_says_what_it_covers() -> None:
-    basis = imports.read_basis("Agreement of May 2026: service and marketing, WhatsApp, e-mail", evidence="folder 3")
+    basis = imports.read_basis(
+        "Agreement of May 2026: service and marketing, WhatsApp, e-mail", evidence="folder 3"
+    )
 
     assert (basis.channels, basis.purposes, basis.evidence) == (
         ("whatsapp", "email"),
