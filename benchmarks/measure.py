@@ -18,7 +18,6 @@ import random
 import secrets
 import statistics
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -33,7 +32,7 @@ from django.db.models import Min
 from django.utils import timezone
 
 from benchmarks.load import ADMIN
-from benchmarks.meter import Answer, Browser, Request, listening
+from benchmarks.meter import Answer, Browser, Request, listening, pace
 from benchmarks.people import phone_of
 from drivercrm.accounts import workflow as accounts
 from drivercrm.accounts.enums import Role
@@ -83,17 +82,6 @@ class Figure:
         if self.median > self.target:
             return "MISSED"
         return "ok" if self.p95 <= self.target else "ok, p95 over"
-
-
-def pace() -> float:
-    """Milliseconds of CPU for a fixed piece of plain Python: how fast the machine is just now.
-
-    Two virtual processors that share a core run at half speed when both are busy, and CPU time with them.
-    """
-    began = time.process_time()
-    words = {str(n): n for n in range(1_500)}
-    sorted(words, key=lambda word: (words[word] % 97, word))
-    return (time.process_time() - began) * 1000
 
 
 class Known:
@@ -268,7 +256,19 @@ def _checked(case: Case, answer: Answer) -> Answer:
     return answer
 
 
-HEAD = f"{'':32}{'target':>7}{'median':>8}{'p95':>8}{'worst':>8}{'app':>8}{'db':>7}{'wall':>7}{'asks':>5}{'kB':>7}{'pace':>6}"
+WIDTHS = {
+    "target": 7,
+    "median": 8,
+    "p95": 8,
+    "worst": 8,
+    "app": 8,
+    "db": 7,
+    "wall": 7,
+    "asks": 5,
+    "kB": 7,
+    "pace": 6,
+}
+HEAD = " " * 32 + "".join(f"{word:>{width}}" for word, width in WIDTHS.items())
 
 
 def line(figure: Figure) -> str:
