@@ -12,10 +12,11 @@ from drivercrm.accounts.enums import Role
 from drivercrm.communications.models import Communication
 from drivercrm.consent.models import ConsentEvent
 from drivercrm.core import clock
+from drivercrm.drivers import workflow as drivers
 from drivercrm.drivers.models import Driver, FollowUp, SavedView
 from drivercrm.journal.models import Entry
 from tests.api.conftest import Api, problem
-from tests.factories import make_driver, make_user
+from tests.factories import NANDI, make_driver, make_user
 
 
 def made(api: Api, **values: Any) -> dict[str, Any]:
@@ -216,6 +217,25 @@ def test_a_move_its_history_and_its_undoing(api: Api) -> None:
     assert [(one["to_status"], one["reverses_id"]) for one in history] == [
         ("not_contacted", history[1]["id"]),
         ("invited", None),
+    ]
+
+
+def test_undoing_a_move_under_one_driver_leaves_the_others_of_the_same_act(api: Api) -> None:
+    first, second, third = make_driver(), make_driver(), make_driver()
+    act, _ = drivers.change_status_of_many(
+        [first.pk, second.pk, third.pk], "invited", reason="Depot day", by=NANDI
+    )
+    drivers.change_status(third, "active", reason="Signed up at once", by=NANDI)
+
+    refused = api.post(f"/drivers/{third.pk}/status-changes/{act}/undo")
+    undone = api.post(f"/drivers/{first.pk}/status-changes/{act}/undo")
+
+    assert problem(refused) == (409, "moved_on", None)
+    assert undone.status_code == 200
+    assert [Driver.objects.get(pk=one.pk).onboarding_status for one in (first, second, third)] == [
+        "not_contacted",
+        "invited",
+        "active",
     ]
 
 

@@ -91,8 +91,8 @@ def driver_status(request: HttpRequest, pk: UUID) -> HttpResponse:
 @require_POST
 @needs(Can.EDIT_DRIVERS)
 def driver_status_undo(request: HttpRequest, pk: UUID, act: UUID) -> HttpResponse:
-    """Takes a move back."""
-    drivers.undo_act(act, by=_by(request))
+    """Takes this driver's move back."""
+    drivers.undo_act(act, by=_by(request), only=pk)
     toast(request, "Status put back")
     return changed(request, _page(pk))
 
@@ -173,8 +173,8 @@ def _line(form: FieldsForm, driver: Driver, column: str) -> dict[str, Any]:
 @require_POST
 @needs(Can.EDIT_DRIVERS)
 def driver_details_undo(request: HttpRequest, pk: UUID, entry: int) -> HttpResponse:
-    """Puts the values before one edit back."""
-    drivers.undo_edit(entry, by=_by(request))
+    """Puts this driver's values before one edit back."""
+    drivers.undo_edit(entry, by=_by(request), only=pk)
     toast(request, "Edit undone")
     return changed(request, _page(pk))
 

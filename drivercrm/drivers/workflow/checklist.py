@@ -63,7 +63,7 @@ def undo_step(driver: Driver, step: str, *, by: Actor, act: UUID | None = None) 
         journal.announce(StepUndone(driver.pk, step), by=by, driver_id=driver.pk)
         if act and StatusChange.objects.filter(act=act, driver=driver).exists():
             try:
-                undo_act(act, by=by)
+                undo_act(act, by=by, only=driver.pk)
             except Refused as refusal:
                 if refusal.code != "moved_on":
                     raise

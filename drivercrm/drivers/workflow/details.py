@@ -149,10 +149,15 @@ def assign(driver_ids: Sequence[UUID], owner: User | None, *, by: Actor) -> int 
     return entry.pk
 
 
-def undo_edit(entry_id: int, *, by: Actor) -> int:
-    """Puts back the values before one edit, wherever nobody has changed them since. Returns how many rows."""
+def undo_edit(entry_id: int, *, by: Actor, only: UUID | None = None) -> int:
+    """Puts back the values before one edit (of `only` one driver), wherever nobody has changed them since.
+
+    Returns how many drivers went back.
+    """
     with _taken_values_refused(), transaction.atomic():
-        changes = list(journal.changes_of(entry_id, DriverEdited))
+        changes = journal.changes_of(entry_id, DriverEdited)
+        if only is not None:
+            changes = [change for change in changes if change.object_id == only]
         if not changes:
             raise Refused("nothing_to_undo", "There is nothing to undo here.")
         drivers = {driver.pk: driver for driver in locked({change.object_id for change in changes})}
