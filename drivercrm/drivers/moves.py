@@ -110,7 +110,12 @@ MOVES: tuple[Move, ...] = (
 def moves_for(trigger: str, status: str, to: str | None = None) -> Move | None:
     """The line of the table that applies, or None: a trigger that does not apply is a no-op."""
     for move in MOVES:
-        if move.trigger == trigger and status in move.sources and (move.to is None or to in {None, move.to}):
+        if move.trigger != trigger or status not in move.sources:
+            continue
+        if move.way == "choice":
+            # of two people who move the same driver at once, the second finds nothing left to do
+            return move if to and to != status else None
+        if move.to is None or to in {None, move.to}:
             return move
     return None
 

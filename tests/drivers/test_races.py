@@ -9,6 +9,7 @@ from drivercrm.drivers import workflow as drivers
 from drivercrm.drivers.enums import OnboardingStatus as S
 from drivercrm.drivers.enums import Trigger as T
 from drivercrm.drivers.models import ChannelIdentity, Driver, StatusChange
+from drivercrm.journal.models import Entry
 from tests.factories import NANDI, make_driver
 from tests.processes import run_together
 
@@ -117,3 +118,55 @@ drivers.set_follow_ups([UUID("{pk}")], due_at=datetime.fromisoformat("{due}"), i
 
     driver.refresh_from_db()
     assert driver.next_follow_up_date == min(due)
+
+
+def test_the_same_bulk_move_twice_at_once_writes_one_row_each() -> None:
+    drivers_there = [make_driver() for _ in range(5)]
+    ids = [str(driver.pk) for driver in drivers_there]
+    program = f"""
+from uuid import UUID
+from drivercrm.core.actors import automation
+from drivercrm.core.errors import Refused
+from drivercrm.drivers import workflow as drivers
+try:
+    moved = drivers.change_status_of_many([UUID(pk) for pk in {ids}], "invited", reason="x", by=automation("race"))
+    print(len(moved[1]))
+except Refused as refusal:
+    print(0)
+"""
+
+    printed = run_together(program, program, at=time.time() + 1.5)
+
+    assert sum(map(int, printed)) == 5
+    rows = StatusChange.objects.filter(driver__in=drivers_there)
+    assert [(row.from_status, row.to_status) for row in rows] == [(S.NOT_CONTACTED, S.INVITED)] * 5
+
+
+def test_a_follow_up_done_and_dropped_at_once_ends_one_way() -> None:
+    driver = make_driver()
+    one = drivers.set_follow_ups([driver.pk], due_at=now(), is_all_day=True, reason="", owner=None, by=NANDI)[
+        0
+    ]
+    prelude = """
+from uuid import UUID
+from drivercrm.core.actors import automation
+from drivercrm.core.errors import Refused
+from drivercrm.drivers import workflow as drivers
+from drivercrm.drivers.models import FollowUp
+by = automation("race")
+try:
+    {act}
+except Refused:
+    pass
+"""
+
+    run_together(
+        prelude.format(act=f"drivers.complete_follow_up(FollowUp.objects.get(pk='{one.pk}'), by=by)"),
+        prelude.format(act=f"drivers.drop_follow_ups([UUID('{one.pk}')], by=by)"),
+        at=time.time() + 1.5,
+    )
+
+    assert Entry.objects.filter(name="follow_up.ended").count() == 1
+    ended = Entry.objects.get(name="follow_up.ended").data["outcome"]
+    one.refresh_from_db()
+    assert one.outcome == ended

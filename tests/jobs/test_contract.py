@@ -431,10 +431,9 @@ def test_two_workers_enqueue_the_schedule_once(start: Start, file: Path) -> None
     time.sleep(2.2)
 
     ticks = [trace.at for trace in probes.traces(file)]
-    # one a second: none may come twice, and the clock threads look twice a second
-    assert len(ticks) in {2, 3, 4}
+    # one a second, however slow the machine: none may come twice, and the clock threads look twice a second
+    assert abs(len(ticks) - 1 - (ticks[-1] - began_at)) <= 1.5
     assert all(later - earlier > 0.2 for earlier, later in pairwise(ticks))
-    assert ticks[-1] - began_at < 3
 
 
 @pytest.mark.postgres

@@ -66,14 +66,19 @@ def mark_inactive() -> list[UUID]:
     active = Driver.objects.filter(onboarding_status=OnboardingStatus.ACTIVE).order_by("pk")
     ids = list(active.values_list("pk", flat=True))
     for start in range(0, len(ids), CHUNK):
-        chunk = ids[start : start + CHUNK]
-        used = dict(active.filter(pk__in=chunk).values_list("pk", "last_active_date"))
-        for pk, changes in queries.histories(chunk).items():
-            became_active = History(changes).standing[-1].at
-            last_day = clock.local_day(max(used.get(pk) or became_active, became_active)) + wait
-            if last_day <= through:
-                reason = f"No usage for {organisation.inactive_after_days} days"
-                moved += trigger(
-                    [pk], Trigger.USAGE_STOPPED, by=by, at=clock.day_end(last_day), reason=reason
+        with transaction.atomic():
+            chunk = locked(ids[start : start + CHUNK])  # usage that is noted meanwhile waits, or is seen here
+            histories = queries.histories(driver.pk for driver in chunk)
+            for driver in chunk:
+                history = History(histories[driver.pk])
+                if history.status != OnboardingStatus.ACTIVE:
+                    continue
+                became_active = history.standing[-1].at
+                last_day = (
+                    clock.local_day(max(driver.last_active_date or became_active, became_active)) + wait
                 )
+                if last_day <= through:
+                    reason = f"No usage for {organisation.inactive_after_days} days"
+                    at = clock.day_end(last_day)
+                    moved += trigger([driver.pk], Trigger.USAGE_STOPPED, by=by, at=at, reason=reason)
     return moved

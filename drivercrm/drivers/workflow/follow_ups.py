@@ -92,14 +92,24 @@ def move_follow_up(
     """Another moment or reason for an open follow-up."""
     with transaction.atomic():
         locked([follow_up.driver_id])
-        changed = FollowUp.objects.filter(pk=follow_up.pk, done_at__isnull=True).update(
-            due_at=due_at, is_all_day=is_all_day, reason=reason.strip()[:200]
-        )
-        if not changed:
+        before = FollowUp.objects.filter(pk=follow_up.pk, done_at__isnull=True).first()
+        if before is None:
             raise Refused("follow_up_ended", "This follow-up is done already.")
+        after = {"due_at": due_at.isoformat(), "is_all_day": is_all_day, "reason": reason.strip()[:200]}
+        seen = {
+            "due_at": before.due_at.isoformat(),
+            "is_all_day": before.is_all_day,
+            "reason": before.reason,
+        }
+        FollowUp.objects.filter(pk=follow_up.pk).update(
+            due_at=due_at, is_all_day=is_all_day, reason=after["reason"]
+        )
         keep_next_follow_up([follow_up.driver_id])
         journal.announce(
-            FollowUpSet([follow_up.driver_id], [follow_up.pk]), by=by, driver_id=follow_up.driver_id
+            FollowUpSet([follow_up.driver_id], [follow_up.pk]),
+            by=by,
+            driver_id=follow_up.driver_id,
+            changes=journal.changed_fields(follow_up.pk, seen, after),
         )
     follow_up.refresh_from_db()
 
@@ -121,17 +131,17 @@ def reopen_follow_ups(follow_ups: Sequence[FollowUp], *, by: Actor) -> None:
 def drop_follow_ups(follow_up_ids: Sequence[UUID], *, by: Actor) -> None:
     """Takes back the setting of follow-ups (the toast's undo): the open ones among them are closed."""
     with transaction.atomic():
-        open_ones = list(FollowUp.objects.filter(pk__in=follow_up_ids, done_at__isnull=True))
-        locked(item.driver_id for item in open_ones)
-        end_follow_ups(open_ones, Outcome.CLOSED, by=by)
+        meant = FollowUp.objects.filter(pk__in=follow_up_ids)
+        locked(meant.values_list("driver_id", flat=True))
+        end_follow_ups(list(meant.filter(done_at__isnull=True)), Outcome.CLOSED, by=by)
 
 
 def end_follow_ups(follow_ups: Sequence[FollowUp], outcome: Outcome, *, by: Actor) -> None:
-    """Ends these follow-ups one way, and keeps `next_follow_up_date`."""
+    """Ends these open follow-ups one way, and keeps `next_follow_up_date`; their drivers are locked already."""
     if not follow_ups:
         return
     ids = [follow_up.driver_id for follow_up in follow_ups]
-    FollowUp.objects.filter(pk__in=[item.pk for item in follow_ups]).update(
+    FollowUp.objects.filter(pk__in=[item.pk for item in follow_ups], done_at__isnull=True).update(
         done_at=clock.now(), done_by=str(by), outcome=outcome
     )
     keep_next_follow_up(ids)
@@ -153,5 +163,6 @@ def keep_next_follow_up(driver_ids: Iterable[UUID]) -> int:
     ]
     for driver in stale:
         driver.next_follow_up_date = due.get(driver.pk)
-    Driver.objects.bulk_update(stale, ["next_follow_up_date"], batch_size=CHUNK)
+        driver.updated_at = clock.now()
+    Driver.objects.bulk_update(stale, ["next_follow_up_date", "updated_at"], batch_size=CHUNK)
     return len(stale)

@@ -60,7 +60,7 @@ def trigger(
     """
     act = act or uuid7()
     moved: list[UUID] = []
-    ids = list(driver_ids)
+    ids = sorted(driver_ids)  # chunk after chunk in one order: two bulk verbs never wait for each other
     for start in range(0, len(ids), CHUNK):
         with transaction.atomic():
             moved += _trigger_chunk(
@@ -176,6 +176,7 @@ def change_status_of_many(
         movable = list(
             Driver.objects.filter(pk__in=list(driver_ids))
             .exclude(onboarding_status__in=[to, OnboardingStatus.OPTED_OUT])
+            .order_by("pk")
             .values_list("pk", flat=True)
         )
         moved = trigger(movable, Trigger.STAFF, by=by, reason=reason, to=to, act=act)
@@ -198,8 +199,8 @@ def _check_staff_move(to: str, reason: str) -> None:
         raise Refused("reason_too_long", "Keep the reason under 500 letters.", field="reason")
 
 
-def undo_act(act: UUID, *, by: Actor) -> tuple[list[UUID], list[UUID]]:
-    """Takes back what one act wrote, for every driver where nothing has happened since.
+def undo_act(act: UUID, *, by: Actor, only: UUID | None = None) -> tuple[list[UUID], list[UUID]]:
+    """Takes back what one act wrote, for every driver (or `only` one) where nothing has happened since.
 
     Appends reversals; returns the drivers that went back and those that had moved on. Refuses an unknown act,
     one that was undone already, and one that consent made.
@@ -208,12 +209,10 @@ def undo_act(act: UUID, *, by: Actor) -> tuple[list[UUID], list[UUID]]:
     back: list[UUID] = []
     kept: list[UUID] = []
     with transaction.atomic():
-        ids = list(
-            StatusChange.objects.filter(act=act, reverses__isnull=True)
-            .order_by("driver_id")
-            .values_list("driver_id", flat=True)
-            .distinct()
-        )
+        written_by_it = StatusChange.objects.filter(act=act, reverses__isnull=True)
+        if only is not None:
+            written_by_it = written_by_it.filter(driver_id=only)
+        ids = list(written_by_it.order_by("driver_id").values_list("driver_id", flat=True).distinct())
         if not ids:
             raise Refused("nothing_to_undo", "There is nothing to undo here.")
         drivers = locked(ids)
