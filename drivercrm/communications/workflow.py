@@ -16,6 +16,7 @@ from drivercrm.core.errors import Refused
 from drivercrm.drivers import workflow as drivers
 from drivercrm.drivers.enums import Trigger
 from drivercrm.drivers.models import Driver
+from drivercrm.drivers.queries import locked
 from drivercrm.journal import workflow as journal
 
 STATUS_OF_CALL: dict[tuple[str, str], CommunicationStatus] = {
@@ -120,5 +121,6 @@ def rebuild() -> dict[str, int]:
     ids = list(Driver.objects.order_by("pk").values_list("pk", flat=True))
     for start in range(0, len(ids), 500):
         with transaction.atomic():
+            locked(ids[start : start + 500])  # a call that is logged meanwhile waits
             wrong += keep_derived(ids[start : start + 500])
     return {"communications": wrong}

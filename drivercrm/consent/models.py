@@ -6,7 +6,6 @@ from django.db.models import Q
 from drivercrm.consent.enums import ConsentChannel, ConsentEventKind, ConsentState, Purpose
 from drivercrm.core import clock
 from drivercrm.core.ids import uuid7
-from drivercrm.drivers.enums import IdentityKind
 from drivercrm.drivers.models import Driver
 
 
@@ -72,19 +71,23 @@ class Consent(models.Model):
 
 
 class SuppressedAddress(models.Model):
-    """A keyed hash of an address whose holder said stop; it outlives erasure and merging (spec §4)."""
+    """A keyed hash of an address whose holder said no on its channel; it outlives erasure and merging (spec §4).
+
+    `is_everything`: the holder said stop to everything, so whoever comes in with the address starts that way.
+    """
 
     id = models.BigAutoField(primary_key=True)
-    kind = models.CharField(max_length=20, choices=IdentityKind.choices)
+    channel = models.CharField(max_length=8, choices=ConsentChannel.choices)
     address_hash = models.CharField(max_length=64)
+    is_everything = models.BooleanField(default=False)
     since = models.DateTimeField(default=clock.now)
 
     class Meta:
         db_table = "suppressed_addresses"
         constraints = [
-            models.UniqueConstraint(fields=["kind", "address_hash"], name="address_suppressed_once"),
-            models.CheckConstraint(name="suppressed_kind", condition=Q(kind__in=IdentityKind.values)),
+            models.UniqueConstraint(fields=["channel", "address_hash"], name="address_suppressed_once"),
+            models.CheckConstraint(name="suppressed_channel", condition=Q(channel__in=ConsentChannel.values)),
         ]
 
     def __str__(self) -> str:
-        return self.get_kind_display()
+        return self.get_channel_display()

@@ -11,7 +11,11 @@ from django.conf import settings
 
 from drivercrm.consent.enums import ConsentChannel, ConsentEventKind, ConsentState, Purpose
 from drivercrm.consent.models import Consent, ConsentEvent, SuppressedAddress
+from drivercrm.core.addresses import mail_key
+from drivercrm.core.phone import is_mobile
 from drivercrm.drivers.models import Driver
+
+IMPORTED = "import"  # the source of what a list granted
 
 State = dict[tuple[str, str], str]
 
@@ -46,29 +50,56 @@ def decided(events: Iterable[ConsentEvent]) -> dict[UUID, dict[tuple[str, str], 
     for event in events:
         place = found.setdefault(event.driver_id, {})
         key = (event.channel, event.purpose)
-        if (
-            event.kind == ConsentEventKind.ASKED
-            and key in place
-            and place[key].kind != ConsentEventKind.ASKED
-        ):
+        before = place[key].kind if key in place else ""
+        if event.kind == ConsentEventKind.ASKED and before in {"granted", "withdrawn"}:
             continue
+        if event.source == IMPORTED and event.kind == ConsentEventKind.GRANTED and before == "withdrawn":
+            continue  # no list turns a no around, however late the no was learned
         place[key] = event
     return found
 
 
-def address_hash(kind: str, value: str) -> str:
+Address = tuple[str, str]
+
+
+def addresses(
+    *, phone: str | None, whatsapp_number: str | None, email: str | None, telegram_username: str | None
+) -> list[Address]:
+    """(channel, value) of each way to reach somebody; a mobile phone is the WhatsApp address too (spec §2)."""
+    whatsapp = whatsapp_number or (phone if phone and is_mobile(phone) else None)
+    found = {
+        ConsentChannel.WHATSAPP: whatsapp,
+        ConsentChannel.PHONE: phone,
+        ConsentChannel.EMAIL: mail_key(email) if email else None,
+        ConsentChannel.TELEGRAM: telegram_username.casefold() if telegram_username else None,
+    }
+    return [(str(channel), value) for channel, value in found.items() if value]
+
+
+def addresses_of(driver: Driver) -> list[Address]:
+    """The same for a driver's record."""
+    return addresses(
+        phone=driver.phone,
+        whatsapp_number=driver.whatsapp_number,
+        email=driver.email,
+        telegram_username=driver.telegram_username,
+    )
+
+
+def address_hash(address: Address) -> str:
     """A keyed hash: it recognises an address, and gives none away to whoever reads the table."""
     key = settings.ADDRESS_KEY.encode()
-    return hmac.new(key, f"{kind}:{value}".encode(), hashlib.sha256).hexdigest()
+    return hmac.new(key, ":".join(address).encode(), hashlib.sha256).hexdigest()
 
 
-def suppressed(addresses: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
-    """Which of these (kind, value) addresses belong to somebody who said stop (spec §4)."""
-    hashes = {address_hash(kind, value): (kind, value) for kind, value in addresses}
-    rows = SuppressedAddress.objects.filter(address_hash__in=list(hashes)).values_list(
-        "address_hash", flat=True
-    )
-    return {hashes[row] for row in rows}
+def suppressed(candidates: Iterable[Address]) -> dict[Address, bool]:
+    """Which of these addresses belong to somebody who said no, and whether to everything (spec §4)."""
+    hashes = {address_hash(address): address for address in candidates}
+    rows = SuppressedAddress.objects.filter(address_hash__in=list(hashes))
+    return {
+        hashes[address_hash]: is_everything
+        for address_hash, is_everything in rows.values_list("address_hash", "is_everything")
+    }
 
 
 @dataclass(frozen=True)

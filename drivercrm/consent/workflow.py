@@ -19,6 +19,7 @@ from drivercrm.core.ids import uuid7
 from drivercrm.drivers import workflow as drivers
 from drivercrm.drivers.enums import OnboardingStatus
 from drivercrm.drivers.models import ChannelIdentity, Driver
+from drivercrm.drivers.queries import locked
 from drivercrm.journal import workflow as journal
 
 CHUNK = 500
@@ -47,14 +48,18 @@ def grant(
         )
     moment = _not_in_future(at)
     with transaction.atomic():
-        locked = Driver.objects.select_for_update(of=("self",)).get(pk=driver.pk)
-        _write([locked], ConsentEventKind.GRANTED, channels, purposes, source, evidence, wording, by, moment)
-        states = queries.states([driver.pk])[driver.pk]
+        one = locked([driver.pk])[0]
+        _write([one], ConsentEventKind.GRANTED, channels, purposes, source, evidence, wording, by, moment)
         # a paper of May that is found after a stop of June grants nothing, and frees no address
-        granted = {channel for (channel, _), state in states.items() if state == ConsentState.GRANTED}
-        _forget_suppression(locked, granted & set(channels))
-        if locked.onboarding_status == OnboardingStatus.OPTED_OUT and granted:
-            drivers.opt_in_again(locked, by=by, at=moment, reason=f"Consent granted: {source}")
+        granted = {
+            channel
+            for (channel, _), state in queries.states([driver.pk])[driver.pk].items()
+            if state == ConsentState.GRANTED
+        }
+        if granted & set(channels):
+            _free(one, granted & set(channels))
+        if one.onboarding_status == OnboardingStatus.OPTED_OUT and granted:
+            drivers.opt_in_again(one, by=by, at=moment, reason=f"Consent granted: {source}")
         journal.announce(
             ConsentGranted([driver.pk], list(channels), list(purposes)), by=by, driver_id=driver.pk
         )
@@ -73,36 +78,78 @@ def withdraw(
     at: datetime | None = None,
     act: UUID | None = None,
 ) -> None:
-    """The driver said no. Everything, or the last granted channel, withdrawn → opted out; addresses are bound too.
+    """The driver said no. Everything, or the last granted channel, withdrawn → opted out (spec §4).
 
-    A withdrawal is never refused for want of proof.
+    It binds the driver's address on every channel that is left without a yes, and with it whoever else has that
+    address. A withdrawal is never refused for want of proof.
     """
     _check(channels, purposes)
     moment = _not_in_future(at)
+    pairs = [(channel, purpose) for channel in channels for purpose in purposes]
     with transaction.atomic():
-        locked = Driver.objects.select_for_update(of=("self",)).get(pk=driver.pk)
-        had_grant = ConsentState.GRANTED in queries.states([driver.pk])[driver.pk].values()
-        _write(
-            [locked],
-            ConsentEventKind.WITHDRAWN,
-            channels,
-            purposes,
-            source,
-            evidence,
-            wording,
-            by,
-            moment,
-            act,
-        )
-        _suppress(locked, channels, purposes)
-        left = ConsentState.GRANTED in queries.states([driver.pk])[driver.pk].values()
-        everything = set(channels) == set(ALL_CHANNELS) and set(purposes) == set(ALL_PURPOSES)
-        if everything or (had_grant and not left):
-            drivers.opt_out(locked, by=by, at=moment, reason=f"Consent withdrawn: {source}", act=act)
+        shared = _others_with_an_address_of(driver)
+        one, *others = sorted(locked([driver.pk, *shared]), key=lambda each: each.pk != driver.pk)
+        _withdraw(one, pairs, source=source, evidence=evidence, wording=wording, by=by, at=moment, act=act)
+        bound = _bind(one, set(channels))
+        for other in others:
+            held = {channel for channel, value in queries.addresses_of(other) if (channel, value) in bound}
+            _withdraw_address(other, held, by=by, at=moment, act=act)
         journal.announce(
             ConsentWithdrawn([driver.pk], list(channels), list(purposes)), by=by, driver_id=driver.pk
         )
     driver.refresh_from_db()
+
+
+def _withdraw(
+    driver: Driver,
+    pairs: Sequence[tuple[str, str]],
+    *,
+    source: str,
+    by: Actor,
+    at: datetime,
+    evidence: str = "",
+    wording: str = "",
+    act: UUID | None = None,
+) -> None:
+    """Writes the no, and opts out by what the ledger then says: nothing left, or nothing but no."""
+    before = queries.states([driver.pk])[driver.pk]
+    _write_pairs(
+        [driver], ConsentEventKind.WITHDRAWN, pairs, source, evidence, wording, by, at, act or uuid7()
+    )
+    after = queries.states([driver.pk])[driver.pk]
+    if ConsentState.GRANTED in after.values():
+        return
+    is_total = [*after.values()].count(ConsentState.WITHDRAWN) == len(ALL_CHANNELS) * len(ALL_PURPOSES)
+    if is_total or ConsentState.GRANTED in before.values():
+        drivers.opt_out(driver, by=by, at=at, reason=f"Consent withdrawn: {source}", act=act)
+
+
+def _withdraw_address(
+    driver: Driver, channels: Iterable[str], *, by: Actor, at: datetime, act: UUID | None = None
+) -> bool:
+    """Somebody said no with this driver's address: the channels that use it are withdrawn here too."""
+    states = queries.states([driver.pk])[driver.pk]
+    pairs = [
+        (channel, purpose)
+        for channel in channels
+        for purpose in ALL_PURPOSES
+        if states.get((channel, purpose)) != ConsentState.WITHDRAWN
+    ]
+    if pairs:
+        _withdraw(driver, pairs, source="address", by=by, at=at, act=act)
+    return bool(pairs)
+
+
+def _others_with_an_address_of(driver: Driver) -> list[UUID]:
+    """Drivers who share a number or a mail with this one: families and fleet owners do (spec §10)."""
+    values = [value for _, value in queries.addresses_of(driver)]
+    by_identity = ChannelIdentity.objects.filter(value__in=values, until__isnull=True)
+    found = set(by_identity.values_list("driver_id", flat=True))
+    numbers = [number for number in (driver.phone, driver.whatsapp_number) if number]
+    found |= set(Driver.objects.filter(phone__in=numbers).values_list("pk", flat=True))
+    if driver.email:
+        found |= set(Driver.objects.filter(email=driver.email).values_list("pk", flat=True))
+    return sorted(found - {driver.pk})
 
 
 def grant_by_import(
@@ -217,40 +264,49 @@ def take_back_import(act: UUID, driver_ids: Sequence[UUID], *, moments: Iterable
 
 def _free_addresses(driver_ids: Sequence[UUID], moments: Iterable[datetime]) -> None:
     hashes = [
-        queries.address_hash(kind, value)
+        queries.address_hash(address)
         for driver in Driver.objects.filter(pk__in=driver_ids)
-        for kind, value in _addresses(driver)
+        for address in queries.addresses_of(driver)
     ]
     SuppressedAddress.objects.filter(address_hash__in=hashes, since__in=list(moments)).delete()
 
 
 def carry_over_suppression(
-    new_drivers: Sequence[Driver], *, by: Actor, at: datetime, act: UUID
+    candidates: Sequence[Driver],
+    *,
+    by: Actor,
+    at: datetime,
+    act: UUID,
+    only: Iterable[str] = ALL_CHANNELS,
+    are_new: bool = True,
 ) -> list[UUID]:
-    """Drivers whose address belongs to somebody who said stop are withdrawn and opted out too (spec §4).
+    """Drivers with an address whose holder said no: its channel is withdrawn here too (spec §4).
 
-    Safe to repeat: who has opted out already is left alone. Returns the drivers that it concerned.
+    A new driver whose address said stop to everything starts as opted out. `only` names the channels whose
+    address has just been set. Safe to repeat. Returns the drivers that it changed.
     """
-    candidates = [one for one in new_drivers if one.onboarding_status != OnboardingStatus.OPTED_OUT]
-    bound = bound_drivers(candidates)
-    for driver in new_drivers:
-        if driver.pk in bound:
-            pairs = [(channel, purpose) for channel in ALL_CHANNELS for purpose in ALL_PURPOSES]
-            with transaction.atomic():
-                _write_pairs([driver], ConsentEventKind.WITHDRAWN, pairs, "address", "", "", by, at, act)
-                drivers.opt_out(
-                    driver, by=by, at=at, reason="This address asked not to be contacted", act=act
-                )
-    return sorted(bound)
+    changed = []
+    with transaction.atomic():
+        present = locked(driver.pk for driver in candidates)
+        own = {
+            driver.pk: [address for address in queries.addresses_of(driver) if address[0] in set(only)]
+            for driver in present
+        }
+        bound = queries.suppressed(address for found in own.values() for address in found)
+        for driver in present:
+            held = [address for address in own[driver.pk] if address in bound]
+            everything = are_new and any(bound[address] for address in held)
+            channels = ALL_CHANNELS if everything else [channel for channel, _ in held]
+            if _withdraw_address(driver, channels, by=by, at=at, act=act):
+                changed.append(driver.pk)
+    return changed
 
 
 def bound_drivers(candidates: Sequence[Driver]) -> set[UUID]:
     """Which of these drivers hold an address that is suppressed."""
-    addresses: dict[tuple[str, str], list[UUID]] = {}
-    for driver in candidates:
-        for kind, value in _addresses(driver):
-            addresses.setdefault((kind, value), []).append(driver.pk)
-    return {pk for address in queries.suppressed(addresses) for pk in addresses[address]}
+    own = {driver.pk: queries.addresses_of(driver) for driver in candidates}
+    bound = queries.suppressed(address for found in own.values() for address in found)
+    return {pk for pk, found in own.items() if not bound.keys().isdisjoint(found)}
 
 
 def _check(channels: Sequence[str], purposes: Sequence[str]) -> None:
@@ -370,35 +426,41 @@ def rebuild() -> dict[str, int]:
     wrong = 0
     ids = list(Driver.objects.order_by("pk").values_list("pk", flat=True))
     for start in range(0, len(ids), CHUNK):
-        wrong += project(ids[start : start + CHUNK])
+        with transaction.atomic():
+            locked(ids[start : start + CHUNK])  # an answer that comes in meanwhile waits
+            wrong += project(ids[start : start + CHUNK])
     return {"consent": wrong}
 
 
-def _addresses(driver: Driver) -> list[tuple[str, str]]:
-    found = [
-        (kind, drivers.identity_value(kind, getattr(driver, field)))
-        for field, kind in drivers.IDENTITY_OF.items()
-    ]
-    return [(str(kind), value) for kind, value in found if value]
+def _bind(driver: Driver, channels: set[str]) -> set[queries.Address]:
+    """Suppresses the driver's address on each of these channels that is left without any yes. Returns them."""
+    states = queries.states([driver.pk])[driver.pk]
+    is_everything = [*states.values()].count(ConsentState.WITHDRAWN) == len(ALL_CHANNELS) * len(ALL_PURPOSES)
+    bound = {
+        (channel, value)
+        for channel, value in queries.addresses_of(driver)
+        if channel in channels
+        and all(states.get((channel, purpose)) == ConsentState.WITHDRAWN for purpose in ALL_PURPOSES)
+    }
+    for address in sorted(bound):
+        row, is_new = SuppressedAddress.objects.get_or_create(
+            channel=address[0],
+            address_hash=queries.address_hash(address),
+            defaults={"is_everything": is_everything},
+        )
+        if not is_new and is_everything and not row.is_everything:
+            row.is_everything = True
+            row.save(update_fields=["is_everything"])
+    return bound
 
 
-_CHANNELS_OF_KIND = {"phone": {"whatsapp", "phone"}, "whatsapp_id": {"whatsapp"}, "email": {"email"}}
-
-
-def _suppress(driver: Driver, channels: Sequence[str], purposes: Sequence[str]) -> None:
-    """Binds the addresses when every channel that uses them was withdrawn for every purpose."""
-    if set(purposes) != set(ALL_PURPOSES):
-        return
-    held = {(identity.kind, identity.value) for identity in ChannelIdentity.objects.filter(driver=driver)}
-    for kind, value in held | set(_addresses(driver)):
-        if _CHANNELS_OF_KIND.get(kind, {"telegram"}) <= set(channels):
-            SuppressedAddress.objects.get_or_create(kind=kind, address_hash=queries.address_hash(kind, value))
-
-
-def _forget_suppression(driver: Driver, channels: set[str]) -> None:
-    """The driver agreed again, on a channel that uses the address: it is no longer bound."""
-    for kind, value in _addresses(driver):
-        if _CHANNELS_OF_KIND.get(kind, {"telegram"}) & channels:
-            SuppressedAddress.objects.filter(
-                kind=kind, address_hash=queries.address_hash(kind, value)
-            ).delete()
+def _free(driver: Driver, channels: set[str]) -> None:
+    """The driver agreed again: the addresses of these channels are free, and no other still means everything."""
+    for address in queries.addresses_of(driver):
+        rows = SuppressedAddress.objects.filter(
+            channel=address[0], address_hash=queries.address_hash(address)
+        )
+        if address[0] in channels:
+            rows.delete()
+        else:
+            rows.update(is_everything=False)

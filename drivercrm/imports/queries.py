@@ -2,7 +2,8 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db.models import Count, QuerySet
@@ -19,9 +20,11 @@ from drivercrm.drivers.enums import IdentityKind
 from drivercrm.drivers.models import ChannelIdentity, Driver
 from drivercrm.imports.columns import Target
 from drivercrm.imports.enums import Heap, ImportState
+from drivercrm.imports.events import ImportUndone
 from drivercrm.imports.models import Import, ImportRow
 from drivercrm.imports.repair import Candidate
-from drivercrm.imports.verdicts import Existing, Keys, Known
+from drivercrm.imports.verdicts import ABOUT_TWO, Existing, Keys, Known
+from drivercrm.journal.models import Entry
 
 SEEN = (
     "name",
@@ -154,25 +157,23 @@ def known_driver(pk: UUID) -> Known | None:
 
 
 def bound_addresses(candidates: Iterable[Candidate]) -> set[tuple[str, str]]:
-    """The (kind, value) addresses of these rows whose holder has said stop (spec §4)."""
+    """The (channel, value) addresses of these rows whose holder has said no (spec §4)."""
     if not SuppressedAddress.objects.exists():
         return set()
     addresses = []
     for candidate in candidates:
         addresses += addresses_of(candidate.values)
-    return consents.suppressed(addresses)
+    return set(consents.suppressed(addresses))
 
 
 def addresses_of(values: dict[str, str]) -> list[tuple[str, str]]:
     """The addresses of a row as the suppression list keeps them."""
-    found: list[tuple[str, str]] = []
-    if values.get(Target.PHONE):
-        found.append((str(IdentityKind.PHONE), values[Target.PHONE]))
-    if values.get(Target.WHATSAPP):
-        found.append((str(IdentityKind.WHATSAPP_ID), values[Target.WHATSAPP]))
-    if values.get(Target.EMAIL):
-        found.append((str(IdentityKind.EMAIL), mail_key(values[Target.EMAIL])))
-    return found
+    return consents.addresses(
+        phone=values.get(Target.PHONE),
+        whatsapp_number=values.get(Target.WHATSAPP),
+        email=values.get(Target.EMAIL),
+        telegram_username=values.get(Target.TELEGRAM),
+    )
 
 
 def running() -> "QuerySet[Import]":
@@ -214,3 +215,53 @@ def kept_drivers(of: Import) -> list[dict[str, str]]:
         {"id": str(pk), "name": names.get(pk, "Deleted since"), "reason": reason}
         for pk, reason in reasons.items()
     ]
+
+
+class UndoneImport(NamedTuple):
+    """An import that was taken back; the journal alone remembers one that left nothing."""
+
+    file_name: str
+    at: datetime
+    by: str
+    deleted: int
+    restored: int
+    kept: int
+
+
+def undone(limit: int) -> list[UndoneImport]:
+    """The newest imports that were taken back in the last 30 days, from the journal."""
+    since = clock.now() - timedelta(days=30)
+    entries = Entry.objects.filter(name=ImportUndone.name, at__gte=since).order_by("-at", "-id")[:limit]
+    return [
+        UndoneImport(
+            entry.data["file_name"],
+            entry.at,
+            entry.actor,
+            entry.data["deleted"],
+            entry.data["restored"],
+            entry.data["kept"],
+        )
+        for entry in entries
+    ]
+
+
+def rows_after(of: Import, heaps: Collection[str], after: int, limit: int) -> "list[ImportRow]":
+    """Rows of these heaps behind a row number, in the order of the list; one more than `limit` tells of a next page."""
+    rows = ImportRow.objects.filter(of=of, number__gt=after).order_by("number")
+    return list((rows.filter(heap__in=heaps) if heaps else rows)[: limit + 1])
+
+
+def page_before(of: Import, heaps: Collection[str], first: int, limit: int) -> int | None:
+    """The row number behind which the page before `first` begins; None when there is none."""
+    rows = ImportRow.objects.filter(of=of, number__lt=first).order_by("-number")
+    numbers = list(
+        (rows.filter(heap__in=heaps) if heaps else rows).values_list("number", flat=True)[: limit + 1]
+    )
+    if not numbers:
+        return None
+    return numbers[limit] if len(numbers) > limit else 0
+
+
+def doubtful(of: Import) -> "QuerySet[ImportRow]":
+    """Rows that resemble another row or an existing driver, settled or not, in the order of the list."""
+    return ImportRow.objects.filter(of=of, code__in=ABOUT_TWO).order_by("number")

@@ -152,7 +152,7 @@ def test_an_older_grant_that_is_learned_late_does_not_undo_a_withdrawal() -> Non
 
     assert queries.states([driver.pk])[driver.pk]["whatsapp", "service"] == "withdrawn"
     assert (driver.onboarding_status, driver.communication_opt_in) == (S.OPTED_OUT, False)
-    assert SuppressedAddress.objects.count() == 1
+    assert SuppressedAddress.objects.count() == 2  # on WhatsApp and by phone
 
 
 def test_a_withdrawal_binds_the_address_by_a_hash_alone() -> None:
@@ -160,10 +160,8 @@ def test_a_withdrawal_binds_the_address_by_a_hash_alone() -> None:
 
     consent.withdraw(driver, source="staff", by=NANDI)
 
-    assert queries.suppressed([("phone", "+27821112222"), ("email", "lerato@example.org")]) == {
-        ("phone", "+27821112222"),
-        ("email", "lerato@example.org"),
-    }
+    bound = [("phone", "+27821112222"), ("whatsapp", "+27821112222"), ("email", "lerato@example.org")]
+    assert queries.suppressed([*bound, ("telegram", "lerato")]) == dict.fromkeys(bound, True)
     for row in SuppressedAddress.objects.all():
         assert "27821112222" not in row.address_hash
         assert len(row.address_hash) == 64
@@ -254,3 +252,113 @@ def test_a_bound_address_binds_a_driver_who_is_given_it_later() -> None:
 
     driver.refresh_from_db()
     assert (driver.onboarding_status, driver.communication_opt_in) == (S.OPTED_OUT, False)
+
+
+def states_of(driver: Driver) -> dict[tuple[str, str], str]:
+    return queries.states([driver.pk])[driver.pk]
+
+
+def test_a_no_on_whatsapp_alone_binds_that_number_on_whatsapp_alone() -> None:
+    gone = make_driver(phone="+27821112222", email="gone@example.org")
+    agree(gone, "whatsapp", "email")
+    consent.withdraw(gone, channels=["whatsapp"], source="staff", by=NANDI)
+    drivers.delete_untouched([gone.pk], by=NANDI)
+
+    new = make_driver(whatsapp_number="+27821112222", phone="+27823334444", email="gone@example.org")
+    changed = consent.carry_over_suppression([new], by=NANDI, at=clock.now(), act=uuid7())
+
+    assert changed == [new.pk]
+    assert {channel for channel, _ in states_of(new)} == {"whatsapp"}
+    new.refresh_from_db()
+    assert new.onboarding_status == S.NOT_CONTACTED
+
+
+def test_a_stop_by_phone_is_found_under_a_whatsapp_number_too() -> None:
+    gone = make_driver(phone="+27821112222")
+    consent.withdraw(gone, source="staff", by=NANDI)
+    drivers.delete_untouched([gone.pk], by=NANDI)
+
+    new = make_driver(whatsapp_number="+27821112222", phone="+27823334444")
+
+    assert consent.bound_drivers([new]) == {new.pk}
+
+
+def test_a_yes_by_phone_frees_no_whatsapp_address() -> None:
+    driver = make_driver(phone="+27821112222")
+    consent.withdraw(driver, source="staff", by=NANDI)
+
+    agree(driver, "phone")
+
+    assert queries.suppressed([("phone", "+27821112222"), ("whatsapp", "+27821112222")]) == {
+        ("whatsapp", "+27821112222"): False
+    }
+
+
+def test_a_stop_binds_whoever_shares_the_address_on_its_channels_alone() -> None:
+    one = make_driver(phone="+27821112222", email="one@example.org")
+    other = make_driver(email="other@example.org")
+    Driver.objects.filter(pk=other.pk).update(phone="+27821112222")  # as a list may, when a person says so
+    agree(one, "whatsapp")
+    other.refresh_from_db()
+    agree(other, "whatsapp", "email")
+
+    consent.withdraw(one, source="staff", by=NANDI)
+
+    other.refresh_from_db()
+    assert states_of(other)["whatsapp", "service"] == "withdrawn"
+    assert states_of(other)["email", "service"] == "granted"
+    assert (other.onboarding_status, other.communication_opt_in) == (S.NOT_CONTACTED, True)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_no_on_one_channel_stays_on_that_channel_when_the_record_is_edited() -> None:
+    driver = make_driver(email="sipho@example.org")
+    agree(driver, "whatsapp", "email")
+    consent.withdraw(driver, channels=["email"], source="staff", by=NANDI)
+
+    drivers.edit(driver, {"phone": "082 999 8888"}, by=NANDI)
+    drivers.edit(driver, {"area": "Bluff"}, by=NANDI)
+    jobs.worker(clockwork=False).drain()
+
+    driver.refresh_from_db()
+    assert (driver.onboarding_status, driver.communication_opt_in) == (S.NOT_CONTACTED, True)
+    assert states_of(driver)["whatsapp", "service"] == "granted"
+
+
+def test_an_address_that_somebody_else_has_now_is_not_bound_by_its_former_holder() -> None:
+    former = make_driver(phone="+27821112222")
+    drivers.edit(former, {"phone": "082 999 8888"}, by=NANDI)
+    holder = make_driver(phone="+27821112222")
+    agree(holder, "whatsapp")
+
+    consent.withdraw(former, source="staff", by=NANDI)
+
+    holder.refresh_from_db()
+    assert consent.bound_drivers([holder]) == set()
+    assert (holder.onboarding_status, holder.communication_opt_in) == (S.NOT_CONTACTED, True)
+
+
+def test_a_no_of_yesterday_that_is_learned_after_todays_yes_changes_nothing() -> None:
+    driver = make_driver()
+    agree(driver, "whatsapp")
+
+    consent.withdraw(driver, source="staff", by=NANDI, at=clock.now() - timedelta(days=1))
+
+    assert states_of(driver)["whatsapp", "service"] == "granted"
+    assert (driver.onboarding_status, driver.communication_opt_in) == (S.NOT_CONTACTED, True)
+
+
+def test_a_no_outranks_the_grant_of_a_list_however_late_it_is_learned() -> None:
+    driver = make_driver()
+    consent.grant_by_import(
+        [driver], channels=["whatsapp"], purposes=["service"], source="import", evidence="e", by=NANDI,
+        at=clock.now(), act=uuid7(),
+    )  # fmt: skip
+    driver.refresh_from_db()
+    assert driver.communication_opt_in is True
+
+    consent.withdraw(driver, source="staff", by=NANDI, at=clock.now() - timedelta(days=1))
+
+    assert set(states_of(driver).values()) == {"withdrawn"}
+    assert (driver.onboarding_status, driver.communication_opt_in) == (S.OPTED_OUT, False)
+    assert consent.rebuild() == {"consent": 0}

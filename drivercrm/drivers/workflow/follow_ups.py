@@ -163,6 +163,5 @@ def keep_next_follow_up(driver_ids: Iterable[UUID]) -> int:
     ]
     for driver in stale:
         driver.next_follow_up_date = due.get(driver.pk)
-        driver.updated_at = clock.now()
-    Driver.objects.bulk_update(stale, ["next_follow_up_date", "updated_at"], batch_size=CHUNK)
+    Driver.objects.bulk_update(stale, ["next_follow_up_date"], batch_size=CHUNK)
     return len(stale)
