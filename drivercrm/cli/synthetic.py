@@ -214,7 +214,7 @@ def _plan_life(history: History, number: int) -> None:
         if chance.random() < 0.4:
             history.at(_working(day), chance.uniform(9, 16), life.miss)
         if chance.random() < 0.3:
-            life.plan_follow_up(history.today + timedelta(days=chance.randint(-3, 6)))
+            life.plan_follow_up(history.today + timedelta(days=chance.choice([-1, 0, 1, 2, 3, 5, 6])))
         return
     if chance.random() < 0.25:
         history.at(_working(day), chance.uniform(9, 12), life.miss)
@@ -230,7 +230,9 @@ def _plan_life(history: History, number: int) -> None:
     if ending == OnboardingStatus.OPTED_OUT:
         history.at(day + timedelta(days=chance.randint(2, 9)), chance.uniform(8, 19), life.withdraw)
     elif reach < 5 and chance.random() < 0.45:
-        life.plan_follow_up(history.today + timedelta(days=chance.randint(-4, 7)))
+        life.plan_follow_up(
+            history.today + timedelta(days=chance.choice([-2, -1, 0, 0, 1, 1, 2, 3, 4, 5, 6, 7]))
+        )
     if chance.random() < 0.15:
         history.at(day, 17.5, life.correct_the_mail)
 
