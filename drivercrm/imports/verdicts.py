@@ -40,6 +40,20 @@ class Verdict(StrEnum):
 
 
 GOES_IN = frozenset({Verdict.CREATE, Verdict.UPDATE, Verdict.UNCHANGED})
+# Reasons that are about two people or two rows: a person can say whether they are one.
+ABOUT_TWO = frozenset(
+    {
+        "duplicate",
+        "shared_number",
+        "shared_mail",
+        "shared_id",
+        "shared_driver",
+        "two_drivers",
+        "mail_held",
+        "id_held",
+        "two_ids",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)

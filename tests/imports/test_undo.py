@@ -175,7 +175,8 @@ def test_a_driver_that_something_has_touched_since_is_listed_and_kept(
 
     assert (outlook.deleted, len(outlook.kept)) == (2, 1)
     assert reason in outlook.kept[0][1]
-    assert left and (left.state, left.deleted_count, left.kept_count) == (ImportState.UNDONE, 2, 1)
+    assert left
+    assert (left.state, left.deleted_count, left.kept_count) == (ImportState.UNDONE, 2, 1)
     kept = Driver.objects.get()
     assert [(one["id"], reason in one["reason"]) for one in queries.kept_drivers(left)] == [
         (str(kept.pk), True)
@@ -194,7 +195,8 @@ def test_a_value_that_somebody_has_changed_since_stays_and_the_others_go_back() 
 
     driver.refresh_from_db()
     assert (driver.area, driver.language) == ("Phoenix", "zu")
-    assert left and [one["reason"] for one in queries.kept_drivers(left)] == ["changed since: area"]
+    assert left
+    assert [one["reason"] for one in queries.kept_drivers(left)] == ["changed since: area"]
 
 
 def test_a_status_that_has_moved_on_stays() -> None:
@@ -206,7 +208,8 @@ def test_a_status_that_has_moved_on_stays() -> None:
 
     driver.refresh_from_db()
     assert driver.onboarding_status == "active"
-    assert left and [one["reason"] for one in queries.kept_drivers(left)] == ["status changed since"]
+    assert left
+    assert [one["reason"] for one in queries.kept_drivers(left)] == ["status changed since"]
     assert set(drivers.rebuild().values()) == {0}
 
 

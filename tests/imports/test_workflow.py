@@ -165,7 +165,8 @@ def test_a_status_column_moves_forward_never_back_and_dates_the_first_contact() 
         "opted_out",
         "active",
     )
-    assert anele.first_contact_date and anele.first_contact_date.isoformat() == "2026-11-01T22:00:00+00:00"
+    assert anele.first_contact_date
+    assert anele.first_contact_date.isoformat() == "2026-11-01T22:00:00+00:00"
     assert list(StatusChange.objects.filter(driver=anele).values_list("to_status", "trigger")) == [
         ("contacted", "imported"),
         ("invited", "imported"),

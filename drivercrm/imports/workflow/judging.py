@@ -21,6 +21,7 @@ from drivercrm.imports.queries import Neighbours
 from drivercrm.imports.reading import Row
 from drivercrm.imports.repair import Candidate, Repairer
 from drivercrm.imports.verdicts import (
+    ABOUT_TWO,
     GOES_IN,
     OPTED_OUT,
     Judge,
@@ -39,19 +40,6 @@ CHUNK = 500
 BOUND = "This address asked not to be contacted: the driver goes in as opted out"
 # Repairs lose nothing, so they need nobody's eye; every other note does.
 REPAIRS = frozenset({LETTER_O, LOST_ZERO, COUNTRY_CODE, TRUNK_ZERO, LIST_NUMBER})
-ABOUT_TWO = frozenset(
-    {
-        "duplicate",
-        "shared_number",
-        "shared_mail",
-        "shared_id",
-        "shared_driver",
-        "two_drivers",
-        "mail_held",
-        "id_held",
-        "two_ids",
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)

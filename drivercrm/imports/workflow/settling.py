@@ -14,9 +14,9 @@ from drivercrm.imports.enums import Decision, Heap, ImportState, RowVerdict
 from drivercrm.imports.models import Import, ImportRow
 from drivercrm.imports.queries import neighbours
 from drivercrm.imports.repair import Candidate, Repairer
-from drivercrm.imports.verdicts import keys_of
+from drivercrm.imports.verdicts import ABOUT_TWO, keys_of
 from drivercrm.imports.workflow.basis import Basis
-from drivercrm.imports.workflow.judging import ABOUT_TWO, Judging, basis_of, row_of, said_of
+from drivercrm.imports.workflow.judging import Judging, basis_of, row_of, said_of
 from drivercrm.imports.workflow.staging import keep_verdicts, locked_import, recheck, rows_by_number
 from drivercrm.imports.workflow.states import check_in
 
