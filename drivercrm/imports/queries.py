@@ -19,7 +19,7 @@ from drivercrm.core.names import names_agree
 from drivercrm.drivers.enums import IdentityKind
 from drivercrm.drivers.models import ChannelIdentity, Driver
 from drivercrm.imports.columns import Target
-from drivercrm.imports.enums import Heap, ImportState
+from drivercrm.imports.enums import Heap, ImportState, RowVerdict
 from drivercrm.imports.events import ImportUndone
 from drivercrm.imports.models import Import, ImportRow
 from drivercrm.imports.repair import Candidate
@@ -260,6 +260,11 @@ def page_before(of: Import, heaps: Collection[str], first: int, limit: int) -> i
     if not numbers:
         return None
     return numbers[limit] if len(numbers) > limit else 0
+
+
+def to_review(of: Import) -> "QuerySet[ImportRow]":
+    """Rows that need a person and that nobody has settled, in the order of the list."""
+    return ImportRow.objects.filter(of=of, verdict=RowVerdict.REVIEW, decision="").order_by("number")
 
 
 def doubtful(of: Import) -> "QuerySet[ImportRow]":

@@ -32,9 +32,9 @@ SHOWN = (
 # Where a note belongs, by how it begins.
 BEGINS: dict[str, Target] = {
     "Mail": Target.EMAIL,
-    "Telegram": Target.TELEGRAM,
+    "Telegram username": Target.TELEGRAM,
     "Status": Target.STATUS,
-    "First contact": Target.FIRST_CONTACT,
+    "First contact date": Target.FIRST_CONTACT,
     "Area": Target.AREA,
     "Language": Target.LANGUAGE,
     "List number": Target.NAME,
@@ -70,14 +70,16 @@ class Line:
 
 
 def targets_shown(of: Import) -> list[Target]:
-    """The fields of this list that the pages show, name and phone always."""
-    fields = of.column_map.fields
-    names = {Target.NAME, Target.GIVEN_NAME, Target.SURNAME} & fields
-    return [
-        target
-        for target in SHOWN
-        if target in fields or target is Target.PHONE or (target is Target.NAME and names)
-    ]
+    """The fields of this list that the pages show: those with something in them, name and phone always."""
+    columns, filled = of.column_map, of.tally.get("filled", [])
+    has_name = {Target.NAME, Target.GIVEN_NAME, Target.SURNAME} & columns.fields
+    shown = []
+    for target in SHOWN:
+        index = columns.index_of(target)
+        is_filled = index is not None and index < len(filled) and filled[index]
+        if is_filled or target is Target.PHONE or (target is Target.NAME and has_name):
+            shown.append(target)
+    return shown
 
 
 def lines(of: Import, rows: Iterable[ImportRow]) -> list[Line]:
@@ -111,10 +113,20 @@ def _marks(row: ImportRow, places: Mapping[Target, int | None]) -> dict[Target, 
         place = _place_of(note)
         level = REPAIR if note in REPAIRS else WARNING
         said = marks[place][1] + ", " if place in marks and marks[place][0] == level else ""
-        marks[place] = (level, said + note)
+        marks[place] = (level, said + _shortened(note))
     if row.verdict in {"review", "duplicate"}:
         marks[_error_place(row, places)] = (ERROR, row.reason)
     return marks
+
+
+def _shortened(note: str) -> str:
+    """A note as its own cell says it: the column's name stands above already."""
+    start, colon, rest = note.partition(" left out: ")
+    if colon and start in BEGINS:
+        return f"Left out: {rest}"
+    if note.startswith("Status “"):
+        return "Left out: not known"
+    return note
 
 
 def _place_of(note: str) -> Target:

@@ -1,5 +1,7 @@
 """Step 5: what the opt-in rests on, the run with its progress, the result, and the way back."""
 
+from datetime import timedelta
+from math import ceil
 from typing import Any
 from uuid import UUID
 
@@ -108,14 +110,14 @@ def _progress(of: Import) -> dict[str, Any]:
         "is_stopped": of.state == ImportState.STOPPED,
         "is_undone": of.state == ImportState.UNDONE,
         "kept": queries.kept_drivers(of)[:LISTED] if of.state == ImportState.UNDONE else [],
-        "to_review": of.verdicts.get("review", 0) if is_over else 0,
+        "to_review": queries.to_review(of).count() if of.state == ImportState.DONE else 0,
         "days_left": _days_left(of),
     }
 
 
 def _days_left(of: Import) -> int:
     until = of.undo_until
-    return max(0, (until - clock.now()).days) if until else 0
+    return max(0, ceil((until - clock.now()) / timedelta(days=1))) if until else 0
 
 
 @require_POST

@@ -13,7 +13,7 @@ from drivercrm.accounts.permissions import Can, needs
 from drivercrm.core.spreadsheets import write_xlsx
 from drivercrm.imports import queries
 from drivercrm.imports import workflow as imports
-from drivercrm.imports.columns import LABELS
+from drivercrm.imports.columns import LABELS, Target
 from drivercrm.imports.enums import Decision, Heap, ImportState
 from drivercrm.imports.forms import fixes_of
 from drivercrm.imports.models import Import, ImportRow
@@ -30,6 +30,12 @@ TABS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("ready", "Ready", (Heap.READY,)),
     ("out", "Left out", (Heap.OUT, Heap.BLANK)),
 )
+HEADS = {
+    Target.TIMO_ID: "Timo ID",
+    Target.WHATSAPP: "WhatsApp",
+    Target.STATUS: "Status",
+    Target.FIRST_CONTACT: "First contact",
+}
 HEAPS = {key: tuple(str(heap) for heap in heaps) for key, _, heaps in TABS}
 
 
@@ -52,7 +58,7 @@ def import_rows(request: HttpRequest, pk: UUID) -> HttpResponse:
         "tabs": [(key, label, sum(counts[heap] for heap in heaps)) for key, label, heaps in TABS],
         "tab": tab,
         "after": after,
-        "labels": [LABELS[target] for target in targets_shown(of)],
+        "labels": [(target.value, HEADS.get(target, LABELS[target])) for target in targets_shown(of)],
         "lines": lines(of, rows),
         "next_url": _url(of, tab, next_after) if next_after else "",
         "before_url": _url(of, tab, before) if before is not None else "",
@@ -112,7 +118,7 @@ def _back(request: HttpRequest, of: Import, number: int) -> HttpResponse:
 def import_review(request: HttpRequest, pk: UUID) -> HttpResponse | FileResponse:
     """The rows that need a person as a workbook: correct it and upload it as a list of its own."""
     of = found(pk)
-    rows = ImportRow.objects.filter(of=of, verdict__in=["review"], decision="").order_by("number")
+    rows = queries.to_review(of)
     if not rows.exists():
         toasts.toast(request, "No row needs a person.")
         return redirect("import_page", of.pk)
