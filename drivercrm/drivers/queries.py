@@ -134,12 +134,10 @@ def _plain(key: str) -> str:
 
 def allowed_moves(status: str) -> list[tuple[str, str]]:
     """The statuses that staff may choose from this one (spec §3): opted out is consent's own door."""
-    if moves_for(Trigger.STAFF, status) is None:
-        return []
     return [
         (value, label)
         for value, label in OnboardingStatus.choices
-        if value not in {status, OnboardingStatus.OPTED_OUT}
+        if value != OnboardingStatus.OPTED_OUT and moves_for(Trigger.STAFF, status, value)
     ]
 
 
