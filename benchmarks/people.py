@@ -15,7 +15,7 @@ from typing import Any
 from drivercrm.cli.synthetic import AREAS, FAMILY, GIVEN
 from drivercrm.communications.formula import Said, response_rate
 from drivercrm.consent.enums import ConsentChannel, Purpose
-from drivercrm.consent.queries import address_hash
+from drivercrm.consent.queries import address_hash, addresses
 from drivercrm.core.clock import zone
 from drivercrm.drivers.enums import OnboardingStatus as S
 from drivercrm.drivers.enums import Trigger as T
@@ -32,13 +32,13 @@ COLUMNS: dict[str, str] = {
     " edited_fields created_at updated_at notes",
     "driver_status_changes": "id driver_id sequence from_status to_status at recorded_at trigger act actor reason"
     " reverses_id",
-    "channel_identities": "id driver_id channel kind value source since until",
+    "channel_identities": "id driver_id channel kind value source since recorded_at until",
     "onboarding_steps": "id driver_id step done_at recorded_at done_by",
     "follow_ups": "id driver_id due_at is_all_day reason owner_id source created_by created_at done_at done_by"
     " outcome",
     "consent_events": "id driver_id channel purpose kind at recorded_at source wording evidence actor act",
     "consents": "driver_id channel purpose state since",
-    "suppressed_addresses": "kind address_hash since",
+    "suppressed_addresses": "channel address_hash is_everything since",
     "communications": "id driver_id channel direction message_type subject message_body attachments status"
     " response_received response_time sent_at delivered_at read_at replied_at created_by recorded_at"
     " call_outcome call_seconds",
@@ -243,7 +243,7 @@ class _Life:
                 since = text(self.created)
                 key = self._key(self.created)
                 self.tables["channel_identities"].append(
-                    (key, self.id, channel, kind, value, self.source, since, None)
+                    (key, self.id, channel, kind, value, self.source, since, since, None)
                 )
 
     def _steps(self, reached: dict[S, datetime]) -> list[datetime]:
@@ -264,11 +264,15 @@ class _Life:
         if self.status == S.OPTED_OUT:
             at, kind, source = reached[S.OPTED_OUT], "withdrawn", "stop_word"
             pairs = [(channel, purpose) for channel in ConsentChannel.values for purpose in Purpose.values]
-            for identity, value in (("phone", self.phone), ("email", self.mail)):
-                if value:
-                    self.tables["suppressed_addresses"].append(
-                        (identity, address_hash(identity, value), text(at))
-                    )
+            for address in addresses(
+                phone=self.phone,
+                whatsapp_number=self.whatsapp,
+                email=self.mail,
+                telegram_username=None,
+            ):
+                self.tables["suppressed_addresses"].append(
+                    (address[0], address_hash(address), True, text(at))
+                )
         elif self.chance.random() < 0.45:
             at, kind, source = self._later(self.created, 5), "granted", "agreement"
             pairs = [("whatsapp", "service")]

@@ -212,6 +212,11 @@ class Driver(models.Model):
             models.Index(fields=["owner", "id"], name="driver_owner"),
             models.Index(fields=["phone"], name="driver_phone"),
             models.Index(fields=["email"], name="driver_email"),
+            models.Index(
+                fields=["whatsapp_number"],
+                name="driver_whatsapp",
+                condition=Q(whatsapp_number__isnull=False),
+            ),
             models.Index(fields=["last_active_date"], name="driver_last_active"),
             models.Index(fields=["updated_at", "id"], name="driver_updated"),
             models.Index(fields=["response_rate", "id"], name="driver_replies"),
@@ -328,6 +333,7 @@ class ChannelIdentity(models.Model):
     value = models.CharField(max_length=254)
     source = models.CharField(max_length=40)
     since = models.DateTimeField(default=clock.now)
+    recorded_at = models.DateTimeField(default=clock.now)
     until = models.DateTimeField(null=True)
 
     class Meta:

@@ -5,9 +5,10 @@ from django.test import Client
 from django.urls import reverse
 
 from drivercrm.accounts.enums import Role
+from drivercrm.core import clock
 from drivercrm.core.errors import Refused
 from drivercrm.drivers import workflow as drivers
-from drivercrm.drivers.models import Driver
+from drivercrm.drivers.models import ChannelIdentity, Driver
 from tests.factories import NANDI, make_driver, make_user
 
 pytestmark = pytest.mark.django_db
@@ -56,3 +57,119 @@ def test_unticking_a_step_takes_back_this_drivers_part_of_an_act() -> None:
 
     other.refresh_from_db()
     assert (one.onboarding_status, other.onboarding_status) == ("invited", "active")
+
+
+# Addresses
+
+
+def identities(value: str) -> list[tuple[str, bool]]:
+    """Who has held an address, the first one first, and whether they hold it now."""
+    rows = ChannelIdentity.objects.filter(value=value).order_by("id")
+    return [(row.driver.name, row.until is None) for row in rows.select_related("driver")]
+
+
+def sharing(number: str) -> tuple[Driver, Driver]:
+    """Two drivers with one number, as an import leaves them when a person says that they are two."""
+    rows = [{"name": "Sipho Dlamini", "phone": number}, {"name": "Themba Dlamini", "phone": number}]
+    pks = drivers.create_many(rows, source="import", by=NANDI)
+    return Driver.objects.get(pk=pks[0]), Driver.objects.get(pk=pks[1])
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_a_shared_number_is_the_other_drivers_when_its_holder_leaves_it(many: bool) -> None:
+    number = "+27821234567"
+    sipho, _ = sharing(number)
+    assert identities(number) == [("Sipho Dlamini", True)]
+
+    if many:
+        drivers.update_many({sipho.pk: {"phone": "+27829876543"}}, source="import", by=NANDI)
+    else:
+        drivers.edit(sipho, {"phone": "082 987 6543"}, by=NANDI)
+
+    assert identities(number) == [("Sipho Dlamini", False), ("Themba Dlamini", True)]
+
+
+def test_a_number_that_two_others_share_waits_for_a_person() -> None:
+    number = "+27821234567"
+    sipho, _ = sharing(number)
+    drivers.create_many([{"name": "Third", "phone": number}], source="import", by=NANDI)
+
+    drivers.edit(sipho, {"phone": "082 987 6543"}, by=NANDI)
+
+    assert identities(number) == [("Sipho Dlamini", False)]
+
+
+def test_two_numbers_that_change_places_stay_with_their_records() -> None:
+    one, two = make_driver("One", phone="+27821111111"), make_driver("Two", phone="+27822222222")
+
+    drivers.update_many(
+        {one.pk: {"phone": "+27822222222"}, two.pk: {"phone": "+27821111111"}}, source="import", by=NANDI
+    )
+
+    assert identities("+27821111111") == [("One", False), ("Two", True)]
+    assert identities("+27822222222") == [("Two", False), ("One", True)]
+
+
+def test_an_undone_edit_gives_a_shared_number_back_to_its_holder() -> None:
+    number = "+27821234567"
+    sipho, themba = sharing(number)
+    entry = drivers.edit(sipho, {"phone": "082 987 6543"}, by=NANDI)
+    assert entry is not None
+
+    drivers.undo_edit(entry, by=NANDI)
+
+    sipho.refresh_from_db()
+    themba.refresh_from_db()
+    assert (sipho.phone, themba.phone) == (number, number)
+    assert identities(number) == [
+        ("Sipho Dlamini", False),
+        ("Themba Dlamini", False),
+        ("Sipho Dlamini", True),
+    ]
+
+
+def test_an_undone_list_gives_a_shared_number_back_as_if_it_had_never_come() -> None:
+    number = "+27821234567"
+    sipho, _ = sharing(number)
+    before = list(ChannelIdentity.objects.values())
+
+    written = drivers.update_many({sipho.pk: {"phone": "+27829876543"}}, source="import", by=NANDI)
+    drivers.put_back_many(written, by=NANDI)
+
+    assert list(ChannelIdentity.objects.values()) == before
+
+
+def test_a_shared_number_is_the_other_drivers_when_its_holder_is_deleted() -> None:
+    number = "+27821234567"
+    sipho, _ = sharing(number)
+
+    drivers.delete_untouched([sipho.pk], by=NANDI)
+
+    assert identities(number) == [("Themba Dlamini", True)]
+
+
+@pytest.mark.parametrize("field", ["phone", "whatsapp_number", "email"])
+def test_an_address_on_another_record_is_never_taken_over_even_while_nobody_holds_it(field: str) -> None:
+    value = "Sipho@example.org" if field == "email" else "+27821234567"
+    other = make_driver("Sipho Dlamini", **{field: value})
+    ChannelIdentity.objects.all().delete()
+    driver = make_driver()
+
+    with pytest.raises(Refused, match="belongs to Sipho Dlamini") as created:
+        drivers.create({"name": "New", field: value}, source="person", by=NANDI)
+    with pytest.raises(Refused) as edited:
+        drivers.edit(driver, {field: value}, by=NANDI)
+
+    assert [(one.value.code, one.value.field) for one in (created, edited)] == [("value_taken", field)] * 2
+    assert drivers.edit(other, {field: value}, by=NANDI) is None
+
+
+def test_an_address_keeps_when_it_was_held_and_when_that_became_known() -> None:
+    before = clock.now()
+    make_driver(phone="+27821111111")
+    drivers.create_many([{"name": "Listed", "phone": "+27822222222"}], source="import", by=NANDI)
+
+    rows = ChannelIdentity.objects.values_list("since", "recorded_at")
+
+    assert all(before <= since <= clock.now() and before <= at <= clock.now() for since, at in rows)
+    assert len(rows) == 2

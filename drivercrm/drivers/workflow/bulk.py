@@ -4,7 +4,7 @@ One chunk of an import happens at one moment: `clock.now()` is the same for all 
 afterwards whether anything has touched a driver since.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -15,7 +15,7 @@ from django.db.models import Field
 
 from drivercrm.core import clock
 from drivercrm.core.actors import Actor
-from drivercrm.core.bulk import insert_rows, listed, update_rows
+from drivercrm.core.bulk import insert_rows, update_rows
 from drivercrm.core.ids import uuid7
 from drivercrm.drivers import queries
 from drivercrm.drivers.enums import IdentityKind, Outcome
@@ -27,6 +27,8 @@ from drivercrm.drivers.workflow.details import (
     IDENTITY_OF,
     UNIQUE_LABELS,
     default_channel,
+    hand_on,
+    holders,
     identity_value,
 )
 from drivercrm.drivers.workflow.follow_ups import keep_next_follow_up
@@ -34,7 +36,7 @@ from drivercrm.drivers.workflow.status import project
 from drivercrm.journal import workflow as journal
 from drivercrm.journal.events import FieldChange
 
-IDENTITY_COLUMNS = ("id", "driver_id", "channel", "kind", "value", "source", "since")
+IDENTITY_COLUMNS = ("id", "driver_id", "channel", "kind", "value", "source", "since", "recorded_at")
 
 
 @dataclass(frozen=True)
@@ -88,24 +90,12 @@ def _free_identities(
             value = identity_value(kind, values.get(name))
             if value:
                 wanted.setdefault((kind, value), pk)
-    held = set(_holders(wanted))
+    held = set(holders(wanted))
     return [
-        (uuid7(), pk, CHANNEL_OF[kind], kind, value, source, now)  # type: ignore[index]
+        (uuid7(), pk, CHANNEL_OF[kind], kind, value, source, now, now)  # type: ignore[index]
         for (kind, value), pk in wanted.items()
         if (str(kind), value) not in held
     ]
-
-
-def _holders(addresses: Iterable[tuple[str, str]]) -> dict[tuple[str, str], UUID]:
-    """Who holds each of these (kind, value) addresses now."""
-    by_kind: dict[str, list[str]] = {}
-    for kind, value in addresses:
-        by_kind.setdefault(kind, []).append(value)
-    found: dict[tuple[str, str], UUID] = {}
-    for kind, values in by_kind.items():
-        rows = ChannelIdentity.objects.filter(kind=kind, value__in=listed(values), until__isnull=True)
-        found |= {(str(k), v): pk for k, v, pk in rows.values_list("kind", "value", "driver_id")}
-    return found
 
 
 def update_many(changes: Mapping[UUID, Mapping[str, Any]], *, source: str, by: Actor) -> dict[UUID, Written]:
@@ -156,6 +146,8 @@ def _keep_identities(drivers: Sequence[Driver], written: Mapping[UUID, Written],
         for row in ChannelIdentity.objects.filter(driver__in=moved, until__isnull=True)
     }
     ended: list[UUID] = []
+    left: dict[str, list[str]] = {}
+    left_by: dict[tuple[str, str], UUID] = {}
     wanted: dict[tuple[str, str], UUID] = {}
     for driver in moved:
         for name, kind in IDENTITY_OF.items():
@@ -168,18 +160,22 @@ def _keep_identities(drivers: Sequence[Driver], written: Mapping[UUID, Written],
             if row:
                 ended.append(row.pk)
                 written[driver.pk].ended.append(row.pk)
+                left.setdefault(name, []).append(written[driver.pk].fields[name][0] or row.value)
+                left_by[row.kind, row.value] = driver.pk
             if value:
                 wanted.setdefault((kind, value), driver.pk)
     ChannelIdentity.objects.filter(pk__in=ended).update(until=now)
-    held = _holders(wanted)
+    held = holders(wanted)
     lines = []
     for (held_kind, value), pk in wanted.items():
         if (str(held_kind), value) not in held:
             row_id = uuid7()
             written[pk].opened.append(row_id)
             channel = CHANNEL_OF[IdentityKind(held_kind)]
-            lines.append((row_id, pk, channel, held_kind, value, source, now))
+            lines.append((row_id, pk, channel, held_kind, value, source, now, now))
     insert_rows(ChannelIdentity, IDENTITY_COLUMNS, lines)
+    for address, row_id in (hand_on(left) if left else {}).items():
+        written[left_by[address]].opened.append(row_id)
 
 
 def put_back_many(written: Mapping[UUID, Written], *, by: Actor) -> dict[UUID, list[str]]:
@@ -234,7 +230,8 @@ def _put_identities_back(drivers: Sequence[Driver], written: Mapping[UUID, Writt
         }
         for pk in written[driver_id].opened:
             row = rows.get(pk)
-            if row and (row.kind, row.value) not in present:
+            # its own new address has left the record again, or one that was handed on has come back to it
+            if row and ((row.kind, row.value) in present) != (row.driver_id == driver_id):
                 row.delete()
         for pk in written[driver_id].ended:
             row = rows.get(pk)

@@ -1,6 +1,6 @@
 """Who the driver is and how to reach them; columns that other rooms derive (spec §2)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import reduce
@@ -15,6 +15,7 @@ from drivercrm.accounts.models import User
 from drivercrm.core import clock
 from drivercrm.core.actors import Actor
 from drivercrm.core.addresses import mail_key, read_mail
+from drivercrm.core.bulk import listed
 from drivercrm.core.errors import Refused
 from drivercrm.core.phone import is_mobile, read_phone
 from drivercrm.drivers.enums import (
@@ -116,7 +117,7 @@ def edit(
             held.edited_fields = sorted({*held.edited_fields, *changed})
         held.updated_at = clock.now()
         held.save(update_fields=[*clean, "edited_fields", "updated_at"])
-        _keep_identities(held, source="person" if by.is_person else by.kind)
+        _keep_identities(held, before, source="person" if by.is_person else by.kind)
         entry = journal.announce(
             DriverEdited([driver.pk], sorted(changed)), by=by, driver_id=driver.pk, changes=changes
         )
@@ -175,13 +176,16 @@ def undo_edit(entry_id: int, *, by: Actor, only: UUID | None = None) -> int:
         touched = [drivers[pk] for pk in dict.fromkeys(change.object_id for change in undone)]
         columns = sorted({"owner_id" if change.field == "owner" else change.field for change in undone})
         for driver in touched:
-            _check_unique({field: getattr(driver, field) for field in columns}, exclude=driver.pk)
+            _take_back_handed_on(driver)
+            back = {change.field: change.after for change in undone if change.object_id == driver.pk}
+            _check_unique(back, exclude=driver.pk, is_return=True)
             driver.updated_at = clock.now()
         fields = ["owner" if column == "owner_id" else column for column in columns]
         Driver.objects.bulk_update(touched, [*fields, "updated_at"], batch_size=CHUNK)
         if fields != ["owner"]:
             for driver in touched:
-                _keep_identities(driver, source="person")
+                was = {change.field: change.before for change in undone if change.object_id == driver.pk}
+                _keep_identities(driver, was, source="person")
         journal.announce(
             DriverEdited([driver.pk for driver in touched], fields),
             by=by,
@@ -243,18 +247,21 @@ _NULLABLE = (
 )
 
 
-def _check_unique(clean: dict[str, Any], *, exclude: UUID | None) -> None:
-    """Refuses a value that another driver holds: it is never taken over (spec §2)."""
+def _check_unique(clean: dict[str, Any], *, exclude: UUID | None, is_return: bool = False) -> None:
+    """Refuses a value that another driver holds or has on the record: it is never taken over (spec §2).
+
+    An address that returns to its record by an undo may stand on another one: a person had let both have it.
+    """
     itself = [exclude] if exclude else []
-    ids = {field: clean[field] for field in UNIQUE_LABELS if clean.get(field)}
-    if ids:
-        wanted = reduce(or_, (Q(**{field: value}) for field, value in ids.items()))
-        other = Driver.objects.filter(wanted).exclude(pk__in=itself).first()
+    fields = UNIQUE_LABELS if is_return else (*UNIQUE_LABELS, *IDENTITY_OF)
+    spelt = {field: _spellings(field, clean[field]) for field in fields if clean.get(field)}
+    if spelt:
+        wanted = reduce(or_, (Q(**{f"{field}__in": values}) for field, values in spelt.items()))
+        other = Driver.objects.filter(wanted).exclude(pk__in=itself).order_by("pk").first()
         if other:
-            field = next(field for field, value in ids.items() if getattr(other, field) == value)
-            raise Refused(
-                "value_taken", f"{UNIQUE_LABELS[field]} {ids[field]} belongs to {other.name}.", field=field
-            )
+            field = next(field for field, values in spelt.items() if getattr(other, field) in values)
+            what = f"{UNIQUE_LABELS[field]} {clean[field]}" if field in UNIQUE_LABELS else clean[field]
+            raise Refused("value_taken", f"{what} belongs to {other.name}.", field=field)
     addresses = {
         (str(kind), identity_value(kind, clean[field])): field
         for field, kind in IDENTITY_OF.items()
@@ -275,6 +282,7 @@ IDENTITY_OF = {
     "email": IdentityKind.EMAIL,
 }
 CHANNEL_OF = {IdentityKind.PHONE: "phone", IdentityKind.WHATSAPP_ID: "whatsapp", IdentityKind.EMAIL: "email"}
+HANDED_ON = "shared"
 
 
 def identity_value(kind: str, value: str | None) -> str | None:
@@ -282,8 +290,67 @@ def identity_value(kind: str, value: str | None) -> str | None:
     return mail_key(value) if value and kind == IdentityKind.EMAIL else value
 
 
-def _keep_identities(driver: Driver, *, source: str) -> None:
-    """Opens an identity for each address on the record and ends those that are no longer on it."""
+def _spellings(field: str, value: str) -> list[str]:
+    """How records may write an address: as it is here, and a mail in small letters too."""
+    return sorted({value, mail_key(value)}) if field == "email" else [value]
+
+
+def holders(addresses: Iterable[tuple[str, str]]) -> dict[tuple[str, str], UUID]:
+    """Who holds each of these (kind, value) addresses now."""
+    by_kind: dict[str, list[str]] = {}
+    for kind, value in addresses:
+        by_kind.setdefault(kind, []).append(value)
+    found: dict[tuple[str, str], UUID] = {}
+    for kind, values in by_kind.items():
+        rows = ChannelIdentity.objects.filter(kind=kind, value__in=listed(values), until__isnull=True)
+        found |= {(str(k), v): pk for k, v, pk in rows.values_list("kind", "value", "driver_id")}
+    return found
+
+
+def hand_on(ended: Mapping[str, Iterable[str]]) -> dict[tuple[str, str], UUID]:
+    """Addresses that have left a record, by field: where one other driver has such an address, it is theirs now.
+
+    Where several have it, a person has to settle whose it is. Returns the identities that it opened.
+    """
+    heirs: dict[tuple[str, str], list[UUID]] = {}
+    for field, values in ended.items():
+        spelt = {spelling for value in values for spelling in _spellings(field, value)}
+        if not spelt:
+            continue
+        kind = IDENTITY_OF[field]
+        rows = Driver.objects.filter(**{f"{field}__in": listed(sorted(spelt))}).values_list("pk", field)
+        for pk, value in rows:
+            heirs.setdefault((str(kind), identity_value(kind, value) or ""), []).append(pk)
+    held = holders(heirs) if heirs else {}
+    opened = [
+        ChannelIdentity(
+            driver_id=pks[0], channel=CHANNEL_OF[IdentityKind(kind)], kind=kind, value=value, source=HANDED_ON
+        )
+        for (kind, value), pks in heirs.items()
+        if len(pks) == 1 and (kind, value) not in held
+    ]
+    ChannelIdentity.objects.bulk_create(opened, batch_size=CHUNK)
+    return {(row.kind, row.value): row.pk for row in opened}
+
+
+def _take_back_handed_on(driver: Driver) -> None:
+    """Ends what others got only because these addresses had left this record: an undo brings them back."""
+    wanted = [
+        Q(kind=kind, value=identity_value(kind, getattr(driver, field)))
+        for field, kind in IDENTITY_OF.items()
+        if getattr(driver, field)
+    ]
+    if wanted:
+        open_ones = ChannelIdentity.objects.filter(reduce(or_, wanted), source=HANDED_ON, until__isnull=True)
+        open_ones.exclude(driver=driver).update(until=clock.now())
+
+
+def _keep_identities(driver: Driver, before: Mapping[str, Any], *, source: str) -> None:
+    """Opens an identity for each address on the record and ends those that are no longer on it.
+
+    `before` has the values that stood there: an address that ends here may be another driver's now.
+    """
+    ended: dict[str, list[str]] = {}
     held = {
         identity.kind: identity
         for identity in ChannelIdentity.objects.filter(driver=driver, until__isnull=True)
@@ -295,10 +362,13 @@ def _keep_identities(driver: Driver, *, source: str) -> None:
             continue
         if old:
             ChannelIdentity.objects.filter(pk=old.pk).update(until=clock.now())
+            ended[field] = [str(before.get(field) or old.value)]
         if value and not _is_shared(driver, kind, value):
             ChannelIdentity.objects.create(
                 driver=driver, channel=CHANNEL_OF[kind], kind=kind, value=value, source=source
             )
+    if ended:
+        hand_on(ended)
 
 
 def _is_shared(driver: Driver, kind: str, value: str) -> bool:
@@ -310,9 +380,13 @@ def _is_shared(driver: Driver, kind: str, value: str) -> bool:
 def delete_untouched(driver_ids: Sequence[UUID], *, by: Actor) -> None:
     """Removes drivers that an import had made, with everything that hangs on them (undo of spec §10)."""
     with transaction.atomic():
-        ids = [driver.pk for driver in locked(driver_ids)]
+        gone = locked(driver_ids)
+        ids = [driver.pk for driver in gone]
         Driver.objects.filter(pk__in=ids).delete()
         if ids:
+            hand_on(
+                {field: [getattr(one, field) for one in gone if getattr(one, field)] for field in IDENTITY_OF}
+            )
             journal.announce(DriverDeleted(ids), by=by)
 
 
