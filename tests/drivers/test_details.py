@@ -173,3 +173,19 @@ def test_an_address_keeps_when_it_was_held_and_when_that_became_known() -> None:
 
     assert all(before <= since <= clock.now() and before <= at <= clock.now() for since, at in rows)
     assert len(rows) == 2
+
+
+# What follows changes
+
+
+def test_a_change_of_consent_is_seen_by_programs_that_follow_changes() -> None:
+    driver = make_driver()
+    before = Driver.objects.get(pk=driver.pk).updated_at
+
+    drivers.set_opt_in({driver.pk: False})
+    unchanged = Driver.objects.get(pk=driver.pk).updated_at
+    drivers.set_opt_in({driver.pk: True})
+    changed = Driver.objects.get(pk=driver.pk).updated_at
+
+    assert unchanged == before
+    assert changed > before

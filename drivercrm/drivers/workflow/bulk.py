@@ -178,11 +178,13 @@ def _keep_identities(drivers: Sequence[Driver], written: Mapping[UUID, Written],
         written[left_by[address]].opened.append(row_id)
 
 
-def put_back_many(written: Mapping[UUID, Written], *, by: Actor) -> dict[UUID, list[str]]:
+def put_back_many(
+    written: Mapping[UUID, Written], *, by: Actor, stood: Mapping[UUID, datetime] | None = None
+) -> dict[UUID, list[str]]:
     """Restores the values before an update wherever they are still what it wrote.
 
     Returns the fields that somebody has changed since, by driver. A driver whom nothing else has touched gets its
-    `updated_at` back too.
+    `updated_at` back too; `stood` has that column as it was before other rooms began to take their part back.
     """
     stayed: dict[UUID, list[str]] = {}
     with transaction.atomic():
@@ -199,7 +201,8 @@ def put_back_many(written: Mapping[UUID, Written], *, by: Actor) -> dict[UUID, l
                 undone.append(FieldChange(driver.pk, name, after, before))
             if left:
                 stayed[driver.pk] = left
-            is_untouched = driver.updated_at == one.updated_at[1] and not left
+            last = (stood or {}).get(driver.pk, driver.updated_at)
+            is_untouched = last == one.updated_at[1] and not left
             driver.updated_at = one.updated_at[0] if is_untouched else clock.now()
         _save(drivers, sorted({change.field for change in undone}))
         _put_identities_back(drivers, written)

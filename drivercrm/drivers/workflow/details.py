@@ -411,7 +411,7 @@ def set_opt_in(granted: dict[UUID, bool]) -> None:
     for value in (True, False):
         ids = [pk for pk, is_granted in granted.items() if is_granted is value]
         Driver.objects.filter(pk__in=ids).exclude(communication_opt_in=value).update(
-            communication_opt_in=value
+            communication_opt_in=value, updated_at=clock.now()
         )
 
 

@@ -180,7 +180,8 @@ def _restore(of: Import, changed: Mapping[UUID, Sequence[ImportRow]], by: Actor)
     """Puts the changed drivers back; returns those where something had to stay, and what it was."""
     if not changed:
         return {}
-    present = set(Driver.objects.filter(pk__in=list(changed)).values_list("pk", flat=True))
+    stood = {driver.pk: driver.updated_at for driver in locked(changed)}
+    present = set(stood)
     reasons: dict[UUID, list[str]] = {}
     moments = {
         datetime.fromisoformat(row.wrote["updated_at"][1]) for rows in changed.values() for row in rows
@@ -199,7 +200,9 @@ def _restore(of: Import, changed: Mapping[UUID, Sequence[ImportRow]], by: Actor)
         written = {
             pk: _written(rows[step]) for pk, rows in changed.items() if step < len(rows) and pk in present
         }
-        for pk, names in drivers.put_back_many(written, by=by).items():
+        # before the first step the other rooms have taken their part back, which is no touch by anybody else
+        back = drivers.put_back_many(written, by=by, stood=stood if step == 0 else None)
+        for pk, names in back.items():
             reasons.setdefault(pk, []).append(f"changed since: {', '.join(names)}")
     return {pk: ", ".join(dict.fromkeys(found)) for pk, found in reasons.items()}
 
