@@ -259,7 +259,7 @@ def _address(name: str, *args: str) -> str:
 
 
 def _as_words(change: Change) -> str:
-    field = change.field.replace("_", " ").capitalize()
+    field = change.field.replace("_", " ").replace(":", " ").capitalize()
     return f"{field}: {_short(change.before)} → {_short(change.after)}"
 
 
@@ -277,7 +277,11 @@ def _short(value: Any) -> str:
         return DASH
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, list):
+    if isinstance(value, dict):
+        # who stands in a value is an id: the entry's own person is named beside it
+        told = {name: one for name, one in value.items() if not name.endswith(("_by", "_id"))}
+        text = ", ".join(f"{name.replace('_', ' ')} {_short(one)}" for name, one in told.items())
+    elif isinstance(value, list):
         text = ", ".join(
             str(item.get("label", item)) if isinstance(item, dict) else str(item) for item in value
         )
@@ -288,9 +292,10 @@ def _short(value: Any) -> str:
 
 def _day(text: str | None) -> date | None:
     try:
-        return parse_date(text or "")
+        day = parse_date(text or "")
     except ValueError:
         return None
+    return day if day and 2000 <= day.year <= 2100 else None
 
 
 def _number(request: HttpRequest, name: str) -> int | None:

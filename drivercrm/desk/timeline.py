@@ -22,6 +22,7 @@ from drivercrm.consent.queries import ConsentAct, as_acts
 from drivercrm.core import clock
 from drivercrm.core.errors import Refused
 from drivercrm.drivers.enums import FIELD_NAMES, OnboardingStatus, Outcome, Trigger
+from drivercrm.drivers.events import StepUndone
 from drivercrm.drivers.models import Driver, FollowUp, StatusChange
 from drivercrm.drivers.queries import StepLine
 from drivercrm.journal.models import Change
@@ -233,10 +234,11 @@ def _read(text: str) -> Before:
         moment = datetime.fromisoformat(at)
         rank = Source(int(source))
         if rank == Source.EDITS:
-            int(key)
+            if abs(int(key)) >= 2**63:
+                raise ValueError(text)
         elif rank == Source.SAID:
             UUID(hex=key)
-        if moment.tzinfo is None:
+        if moment.tzinfo is None or not 2000 <= moment.year <= 2100:
             raise ValueError(text)
     except ValueError as error:
         raise Refused(
@@ -262,7 +264,7 @@ def _source(
         case Source.ENDED:
             return _after(before, [_ended(one) for one in facts.follow_ups if one.done_at])
         case Source.EDITS:
-            return _edits(driver, access, before)
+            return _edits(driver, access, before, {step.key: step.label for step in facts.steps})
         case Source.SAID:
             return _said(driver, access, before, show)
 
@@ -398,7 +400,7 @@ def _ended(one: FollowUp) -> Raw:
 # Edits
 
 
-def _edits(driver: Driver, access: Access, before: Before | None) -> Iterable[Raw]:
+def _edits(driver: Driver, access: Access, before: Before | None, labels: Mapping[str, str]) -> Iterable[Raw]:
     rows = Change.objects.filter(object_id=driver.pk).select_related("entry")
     # an edit changes thirteen fields at most
     cut = _cut(rows, Source.EDITS, before, "entry__at", "entry_id", most=13 * (PAGE + 1))
@@ -407,10 +409,10 @@ def _edits(driver: Driver, access: Access, before: Before | None) -> Iterable[Ra
         edits.setdefault(change.entry_id, []).append(change)
     shows_values = access.may(Can.EDIT_DRIVERS)
     for changes in edits.values():
-        yield _edit(changes, shows_values=shows_values)
+        yield _edit(changes, labels, shows_values=shows_values)
 
 
-def _edit(changes: list[Change], *, shows_values: bool) -> Raw:
+def _edit(changes: list[Change], labels: Mapping[str, str], *, shows_values: bool) -> Raw:
     entry = changes[0].entry
     owners = [
         value for change in changes if change.field == "owner" for value in (change.before, change.after)
@@ -418,12 +420,21 @@ def _edit(changes: list[Change], *, shows_values: bool) -> Raw:
     actors = (entry.actor, *(f"user:{owner}" for owner in owners if owner))
 
     def draw(names: Names) -> Item:
+        who = f"<b>{escape(_who(names, entry.actor))}</b>"
+        if entry.name == StepUndone.name:
+            steps = ", ".join(escape(_step_label(change, labels)) for change in changes)
+            return Item(entry.at, icons.icon("x", 14), f"{who} unticked {steps}", look="bare")
         fields = ", ".join(FIELD_NAMES.get(change.field, change.field) for change in changes)
-        head = f"<b>{escape(_who(names, entry.actor))}</b> changed {escape(fields)}"
+        head = f"{who} changed {escape(fields)}"
         foot = "".join(_was(change, names) for change in changes) if shows_values else ""
         return Item(entry.at, icons.icon("edit", 14), head, foot=foot, look="bare edits")
 
     return Raw(entry.at, Source.EDITS, f"{entry.pk:012d}", actors, draw)
+
+
+def _step_label(change: Change, labels: Mapping[str, str]) -> str:
+    step = change.field.removeprefix("step:")
+    return labels.get(step) or step.replace("_", " ").capitalize()
 
 
 def _was(change: Change, names: Names) -> str:
@@ -434,7 +445,7 @@ def _was(change: Change, names: Names) -> str:
 
 
 def _value(field: str, value: Any, names: Names) -> str:
-    if value in {None, ""}:
+    if value is None or value == "":
         return "nobody" if field == "owner" else "empty"
     if field == "owner":
         return _who(names, f"user:{value}")

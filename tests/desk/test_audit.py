@@ -167,3 +167,33 @@ def test_no_secret_is_ever_in_it(client: Client, admin: User) -> None:
     assert secret[10:] not in page
     assert invitation not in page
     assert token.secret_hash not in page
+
+
+def test_an_unticked_step_shows_when_it_was_done(client: Client, admin: User) -> None:
+    driver = make_driver(by=actor_of(admin))
+    at = clock.now() - timedelta(days=1)
+    drivers.complete_step(driver, "app_installed", by=actor_of(admin), at=at)
+    drivers.undo_step(driver, "app_installed", by=actor_of(admin))
+
+    line = shown(client)[0]
+
+    assert (line.what, line.changes) == (
+        "Unticked a step",
+        [f"Step app installed: done at {at.isoformat()} → –"],
+    )
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [{"since": "0001-01-01"}, {"until": "9999-12-31"}, {"since": "1999-12-31", "until": "2101-01-01"}],
+)
+def test_days_of_other_centuries_filter_nothing(client: Client, admin: User, asked: dict[str, str]) -> None:
+    make_driver(by=actor_of(admin))
+
+    answer = client.get(PAGE, asked)
+
+    assert (answer.status_code, len(answer.context["lines"]), answer.context["is_filtered"]) == (
+        200,
+        1,
+        False,
+    )

@@ -15,6 +15,7 @@ from drivercrm.consent import workflow as consent
 from drivercrm.core import clock
 from drivercrm.drivers import workflow as drivers
 from drivercrm.drivers.models import Driver
+from drivercrm.journal.models import Change
 from tests.counting import queries_of
 from tests.factories import NANDI, actor_of, make_driver, make_user
 
@@ -172,6 +173,22 @@ def test_the_filter_shows_one_kind_and_counts_it(staff: Client, show: str, lines
     assert counts == {"all": 9, "calls": 1, "status": 2, "consent": 1, "changes": 2}
 
 
+def test_an_unticked_step_says_which_and_the_journal_keeps_when_it_was_done(staff: Client) -> None:
+    driver = make_driver()
+    nandi = actor_of(make_user(Role.OPERATIONS, name="Thabo Nkosi"))
+    at = ago(2)
+    drivers.complete_step(driver, "app_installed", by=nandi, at=at)
+    drivers.undo_step(driver, "app_installed", by=nandi)
+
+    assert heads(page(staff, driver, show="changes"))[1:] == ["<b>Thabo Nkosi</b> unticked App installed"]
+    change = Change.objects.get(object_id=driver.pk)
+    assert (change.field, change.before, change.after) == (
+        "step:app_installed",
+        {"done_at": at.isoformat(), "done_by": str(nandi)},
+        None,
+    )
+
+
 def test_messages_and_edited_values_are_for_the_roles_that_may_read_them(client: Client) -> None:
     driver = a_busy_driver()
 
@@ -243,7 +260,18 @@ def test_earlier_pages_continue_without_a_gap_or_a_repeat(staff: Client) -> None
     assert [item.at for item in found] == sorted(item.at for item in found)
 
 
-@pytest.mark.parametrize("marker", ["x", "2026-01-01T10:00~1~zz", "2026-01-01T10:00+02:00~99~1", "~~"])
+@pytest.mark.parametrize(
+    "marker",
+    [
+        "x",
+        "2026-01-01T10:00~1~zz",
+        "2026-01-01T10:00+02:00~99~1",
+        "~~",
+        "0001-01-01T00:00+14:00~3~1",
+        "9999-12-31T23:59-14:00~3~1",
+        f"2026-01-01T10:00+02:00~3~{2**63}",
+    ],
+)
 def test_a_made_up_marker_is_refused(staff: Client, marker: str) -> None:
     answer = staff.get(reverse("driver_timeline", args=[make_driver().pk]), {"before": marker}, headers=HTMX)
 

@@ -22,6 +22,7 @@ from drivercrm.drivers.models import Driver, OnboardingStep, StatusChange
 from drivercrm.drivers.queries import locked
 from drivercrm.drivers.workflow.status import trigger, undo_act
 from drivercrm.journal import workflow as journal
+from drivercrm.journal.events import FieldChange
 
 
 def tick(driver: Driver, step: str, *, at: datetime, by: Actor) -> bool:
@@ -57,10 +58,17 @@ def undo_step(driver: Driver, step: str, *, by: Actor, act: UUID | None = None) 
     """Unticks a step. With the act that ticked it, the move that it caused goes back too, if nothing followed."""
     with transaction.atomic():
         locked([driver.pk])
-        deleted, _ = OnboardingStep.objects.filter(driver=driver, step=step).delete()
-        if not deleted:
+        done = OnboardingStep.objects.filter(driver=driver, step=step).first()
+        if done is None:
             raise Refused("step_not_done", "This step is not done.", field="step")
-        journal.announce(StepUndone(driver.pk, step), by=by, driver_id=driver.pk)
+        done.delete()
+        was = {"done_at": done.done_at.isoformat(), "done_by": done.done_by}
+        journal.announce(
+            StepUndone(driver.pk, step),
+            by=by,
+            driver_id=driver.pk,
+            changes=[FieldChange(driver.pk, f"step:{step}", was, None)],
+        )
         if act and StatusChange.objects.filter(act=act, driver=driver).exists():
             try:
                 undo_act(act, by=by, only=driver.pk)
