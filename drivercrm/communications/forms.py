@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from django import forms
+from django.core.exceptions import ValidationError
 
 from drivercrm.communications.enums import CALLS_IN, CALLS_OUT
 
@@ -33,6 +34,13 @@ class CallForm(forms.Form):
         input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"],
         error_messages={"invalid": "This is not a day and time."},
     )
+
+    def clean_at(self) -> datetime | None:
+        """A moment that a calendar of these centuries has."""
+        at: datetime | None = self.cleaned_data["at"]
+        if at and not 2000 <= at.year <= 2100:
+            raise ValidationError("Use a day between 2000 and 2100.")
+        return at
 
     @property
     def values(self) -> dict[str, str | int | datetime | None]:

@@ -91,3 +91,12 @@ def test_the_form_is_also_a_page_of_its_own(support: Client) -> None:
     answer = support.get(reverse("driver_calls", args=[make_driver("Sipho").pk]))
 
     assert "<h1>Log a call</h1>" in answer.content.decode()
+
+
+@pytest.mark.parametrize("at", ["0001-01-01T00:00", "1999-12-31T12:00", "9999-12-31T23:59"])
+def test_a_call_of_another_century_is_refused(support: Client, at: str) -> None:
+    answer = log(support, make_driver(), call="outbound:busy", at=at)
+
+    assert answer.status_code == 422
+    assert "Use a day between 2000 and 2100." in answer.content.decode()
+    assert not Communication.objects.exists()

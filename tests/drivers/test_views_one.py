@@ -403,3 +403,16 @@ def test_cancelling_brings_back_what_the_page_shows(staff: Client, noun: str) ->
     page = staff.get(reverse("driver", args=[driver.pk])).content.decode()
 
     assert part.strip() in page
+
+
+@pytest.mark.parametrize("on", ["0001-01-01", "1999-12-31", "9999-12-31"])
+def test_a_follow_up_in_another_century_is_refused(staff: Client, on: str) -> None:
+    driver = make_driver()
+
+    one = post(staff, "driver_follow_ups", driver.pk, on=on)
+    many = post(staff, "drivers_follow_ups", on=on, driver=str(driver.pk))
+
+    assert (one.status_code, many.status_code) == (422, 422)
+    for answer in (one, many):
+        assert "Use a day between 2000 and 2100." in answer.content.decode()
+    assert not FollowUp.objects.exists()

@@ -1,9 +1,10 @@
 """What people type about one driver."""
 
-from datetime import datetime, time
+from datetime import date, datetime, time
 from typing import Any
 
 from django import forms
+from django.core.exceptions import ValidationError
 from django.http import QueryDict
 
 from drivercrm.accounts.models import User
@@ -115,6 +116,13 @@ class FollowUpForm(forms.Form):
         max_length=200,
         error_messages={"max_length": "Keep the reason under 200 letters."},
     )
+
+    def clean_on(self) -> date:
+        """A day that a calendar of these centuries has."""
+        on: date = self.cleaned_data["on"]
+        if not 2000 <= on.year <= 2100:
+            raise ValidationError("Use a day between 2000 and 2100.")
+        return on
 
     @property
     def due_at(self) -> datetime:
