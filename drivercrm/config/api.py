@@ -35,9 +35,10 @@ from drivercrm.config.problems import PROBLEM_JSON, PROBLEM_SCHEMA, not_found, p
 from drivercrm.consent.api import router as consent_router
 from drivercrm.core.errors import Refused
 from drivercrm.drivers.api import router as drivers_router
+from drivercrm.imports.api import router as imports_router
 
 # From below to above; a room that has an API stands here and nowhere else.
-ROUTERS = (accounts_router, drivers_router, consent_router, communications_router)
+ROUTERS = (accounts_router, drivers_router, consent_router, communications_router, imports_router)
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 PREFIX = "/api/v1/"

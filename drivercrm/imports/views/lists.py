@@ -25,8 +25,8 @@ NEWEST = 20
 @needs(Can.IMPORT)
 def import_list(request: HttpRequest) -> HttpResponse:
     """The upload, and the newest imports; a file that is no list comes back with the reason at the field."""
-    form = UploadForm(request.POST or None, request.FILES or None)
-    if request.method == "POST" and form.is_valid():
+    form = UploadForm(request.POST, request.FILES) if request.method == "POST" else UploadForm()
+    if form.is_valid():
         upload = form.cleaned_data["file"]
         try:
             of = imports.stage(
