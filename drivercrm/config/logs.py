@@ -15,6 +15,13 @@ from drivercrm.core.errors import Refused, trail
 log = structlog.get_logger("drivercrm.request")
 
 
+class KindAlone(logging.Handler):
+    """Tells that Django refused a request and which of its checks did, never its words: they quote the address."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        log.warning("refused", check=record.name.removeprefix("django.security."))
+
+
 def configure(*, as_json: bool) -> None:
     """Sends the standard library's and structlog's records through one renderer to standard error."""
     shared: list[structlog.typing.Processor] = [
@@ -46,12 +53,17 @@ def configure(*, as_json: bool) -> None:
                     ],
                 }
             },
-            "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+            "handlers": {
+                "stderr": {"class": "logging.StreamHandler", "formatter": "line"},
+                "kind alone": {"()": KindAlone},
+            },
             "root": {"handlers": ["stderr"], "level": "WARNING"},
             "loggers": {
                 "drivercrm": {"level": "INFO"},
-                # its messages quote the path, which may hold a search for a person
+                # their messages quote the path, which may hold a search for a person or the secret of a link
                 "django.request": {"level": "CRITICAL"},
+                "django.server": {"level": "CRITICAL"},
+                "django.security": {"handlers": ["kind alone"], "propagate": False},
             },
         }
     )
