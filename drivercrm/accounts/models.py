@@ -52,6 +52,7 @@ class User(AbstractBaseUser):
     theme = models.CharField(max_length=5, choices=Theme.choices, blank=True, default=Theme.SYSTEM)
     has_shortcuts = models.BooleanField(default=True)
     session_mark = models.CharField(max_length=32, default=new_mark, editable=False)
+    link_mark = models.CharField(max_length=32, default=new_mark, editable=False)
     created_at = models.DateTimeField(default=clock.now)
 
     objects: ClassVar[UserManager] = UserManager()
@@ -79,6 +80,10 @@ class User(AbstractBaseUser):
     def end_sessions(self) -> None:
         """Makes every session of this person worthless once the row is saved."""
         self.session_mark = new_mark()
+
+    def end_links(self) -> None:
+        """Makes every password link that this person made for others worthless once the row is saved."""
+        self.link_mark = new_mark()
 
     def _get_session_auth_hash(self, secret: str | None = None) -> str:
         """What a session must hold to be theirs: bound to the password and to the mark, so either ends it."""

@@ -251,10 +251,34 @@ def test_a_password_link_works_once_and_ends_sessions(client: Client) -> None:
     assert accounts.owner_of_password_link(secret) is None
     with pytest.raises(Refused, match="does not work any more"):
         accounts.choose_password(secret, "another long one")
-    assert secret.split(".")[1] not in repr(list(Entry.objects.values()))
+    assert secret.split(".")[-1] not in repr(list(Entry.objects.values()))
 
 
-@pytest.mark.parametrize("secret", ["", ".", "x.y", "////.aaa", "MTIz.c1-2", "é.é", "a" * 500])
+def test_a_password_link_dies_with_its_makers_time_as_an_admin() -> None:
+    make_user()
+    member = make_user(Role.VIEWER)
+    demoted, gone, staying = make_user(), make_user(), make_user()
+    links = {one: accounts.make_password_link(member, by=actor_of(one)) for one in (demoted, gone, staying)}
+    from_the_command_line = accounts.make_password_link(member, by=CLI)
+
+    accounts.change_role(demoted, Role.MANAGER, by=actor_of(staying))
+    accounts.change_role(demoted, Role.ADMIN, by=actor_of(staying))
+    accounts.deactivate(gone, by=actor_of(staying))
+    switched_off = accounts.owner_of_password_link(links[gone])
+    accounts.reactivate(gone, by=actor_of(staying))
+
+    assert switched_off is None
+    assert [accounts.owner_of_password_link(links[one]) for one in (demoted, gone, staying)] == [
+        None,
+        None,
+        member,
+    ]
+    assert accounts.owner_of_password_link(from_the_command_line) == member
+
+
+@pytest.mark.parametrize(
+    "secret", ["", ".", "x.y", "x.y.z", "..", "////.aaa.b", "////.aaa", "MTIz.c1-2", "é.é", "a" * 500]
+)
 def test_a_made_up_password_link_opens_nothing(secret: str) -> None:
     make_user()
 

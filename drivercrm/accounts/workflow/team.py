@@ -1,7 +1,9 @@
 """Who is on the team and in which role (spec §1). There is always an admin who can sign in."""
 
+from typing import Any
+
 from allauth.mfa.models import Authenticator
-from django.contrib.auth.tokens import default_token_generator
+from django.contrib.auth.tokens import PasswordResetTokenGenerator
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.encoding import force_bytes
@@ -74,9 +76,10 @@ def change_role(user: User, role: str, *, by: Actor) -> None:
         if role != Role.ADMIN:
             _keep_an_admin(held)
         before, held.role = held.role, role
-        held.save(update_fields=["role"])
         if before == Role.ADMIN:
+            held.end_links()
             _revoke_invitations_of(held)
+        held.save(update_fields=["role", "link_mark"])
         journal.announce(
             RoleChanged(held.pk, before, role), by=by, changes=[FieldChange(held.pk, "role", before, role)]
         )
@@ -84,7 +87,7 @@ def change_role(user: User, role: str, *, by: Actor) -> None:
 
 
 def deactivate(user: User, *, by: Actor) -> None:
-    """Ends a member's access at once: every session dies, and links they made to invite others stop working."""
+    """Ends a member's access at once: every session dies, and the links that they made for others stop working."""
     if by.is_person and by.id == str(user.pk):
         raise Refused("yourself", "You cannot switch off your own account. Another admin can.")
     with people.team_lock():
@@ -94,7 +97,8 @@ def deactivate(user: User, *, by: Actor) -> None:
         _keep_an_admin(held)
         held.is_active = False
         held.end_sessions()
-        held.save(update_fields=["is_active", "session_mark"])
+        held.end_links()
+        held.save(update_fields=["is_active", "session_mark", "link_mark"])
         _revoke_invitations_of(held)
         journal.announce(MemberDeactivated(held.pk), by=by)
     user.is_active = False
@@ -121,24 +125,49 @@ def switch_off_two_step(user: User, *, by: Actor) -> None:
         journal.announce(TwoStepChanged(user.pk, "off"), by=by)
 
 
+class _LinkTokens(PasswordResetTokenGenerator):
+    """Tokens of password links: each dies with a new password, and with its maker's time as an admin."""
+
+    key_salt = "drivercrm.password_link"
+
+    def __init__(self, maker: User | None) -> None:
+        super().__init__()
+        self.maker = maker
+
+    def _make_hash_value(self, user: Any, timestamp: int) -> str:
+        made_by = f"{self.maker.pk}{self.maker.link_mark}" if self.maker else ""
+        return super()._make_hash_value(user, timestamp) + made_by
+
+
 def make_password_link(user: User, *, by: Actor) -> str:
-    """The end of an address where a member chooses a new password; good for three days and one use."""
+    """The end of an address where a member chooses a new password; good for three days and one use.
+
+    It stops working when the admin who made it is switched off or is an admin no more.
+    """
     if not user.is_active:
         raise Refused("inactive", f"{user.name} is switched off. Switch the account on first.")
+    maker = User.objects.get(pk=by.id) if by.is_person else None
     with transaction.atomic():
         journal.announce(PasswordLinkMade(user.pk), by=by)
-    return f"{urlsafe_base64_encode(force_bytes(user.pk))}.{default_token_generator.make_token(user)}"
+    keys = [urlsafe_base64_encode(force_bytes(one.pk)) if one else "" for one in (user, maker)]
+    return ".".join([*keys, _LinkTokens(maker).make_token(user)])
 
 
 def owner_of_password_link(secret: str) -> User | None:
     """The member a password link is for, while it works."""
-    key, _, token = secret.partition(".")
     try:
-        pk = urlsafe_base64_decode(key).decode()
-        user = User.objects.filter(pk=pk, is_active=True).first()
-    except (ValueError, ValidationError):  # no base64, no text, no UUID
+        key, made_by, token = secret.split(".")
+        user = _active(key)
+        maker = _active(made_by) if made_by else None
+    except (ValueError, ValidationError):  # other parts, no base64, no text, no UUID
         return None
-    return user if user and default_token_generator.check_token(user, token) else None
+    if user is None or (made_by and maker is None):
+        return None
+    return user if _LinkTokens(maker).check_token(user, token) else None
+
+
+def _active(key: str) -> User | None:
+    return User.objects.filter(pk=urlsafe_base64_decode(key).decode(), is_active=True).first()
 
 
 def choose_password(secret: str, password: str) -> User:
