@@ -187,7 +187,7 @@ def import_duplicates_rest(request: HttpRequest, pk: UUID) -> HttpResponse:
     of = found(pk)
     count = imports.settle_the_rest(of, request.POST.get("decision", ""), by=request.access.actor)  # type: ignore[attr-defined]
     toasts.toast(request, f"{count} rows settled.")
-    return _seen(reverse("import_page", args=[of.pk]) if count else _url(of, 0))
+    return _seen(reverse("import_run", args=[of.pk]) if count else _url(of, 0))
 
 
 def _seen(url: str) -> HttpResponse:
