@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.utils import timezone
 
-
 _pretended: ContextVar[datetime | None] = ContextVar("pretended", default=None)
 
 

@@ -41,7 +41,9 @@ def changed_part(
 def next_page(request: HttpRequest, page: str) -> str:
     """The address that the form named as `next`, if it is one of this site; else `page`."""
     wanted = request.POST.get("next", "")
-    same_site = url_has_allowed_host_and_scheme(wanted, {request.get_host()}, require_https=request.is_secure())
+    same_site = url_has_allowed_host_and_scheme(
+        wanted, {request.get_host()}, require_https=request.is_secure()
+    )
     return wanted if wanted and same_site else page
 
 
