@@ -139,6 +139,8 @@ def _context(request: HttpRequest, where: Address) -> dict[str, object]:
     around = Around.of(page.items, query.columns, staff)
     access = request.access  # type: ignore[attr-defined]
     may_edit, may_export = access.may(Can.EDIT_DRIVERS), access.may(Can.EXPORT)
+    may_contact = access.may(Can.CONTACT_DRIVER)
+    may_tick = may_edit or may_contact or may_export
     if not where.is_changed and not query.search:
         saved_lists.keep_count(request, where.current, user, found.total)
     has_any = bool(page.items) or bool(query.filters or query.search) or _any_driver()
@@ -153,13 +155,15 @@ def _context(request: HttpRequest, where: Address) -> dict[str, object]:
         "range": _range(page, found.total, request.GET.get("cursor")),
         "newer": where.url(cursor=page.previous_cursor) if page.previous_cursor else "",
         "older": where.url(cursor=page.next_cursor) if page.next_cursor else "",
-        "table": SafeString(_table(where, page.items, around, can_tick=may_edit or may_export)),
+        "table": SafeString(_table(where, page.items, around, can_tick=may_tick)),
         "phone_rows": SafeString("".join(_phone_row(row, around, where.came_from) for row in page.items)),
         "chips": chips(where, staff, viewer),
         "sorts": _sorts(where),
         "chooser": _chooser(query),
         "is_own_view": where.current.saved is not None and where.current.saved.owner_id == user.pk,
         "may_edit": may_edit,
+        "may_contact": may_contact,
+        "may_tick": may_tick,
         "may_export": may_export,
         "may_import": access.may(Can.IMPORT),
         "is_empty": not page.items,

@@ -37,7 +37,7 @@ ACTIONS = (("New driver", "driver_new", "", "plus", "", Can.EDIT_DRIVERS),)
 WITH_DRIVER = (
     ("Open", "driver", "enter", Can.READ_DRIVERS),
     ("Log a call", "driver_calls", "phone", Can.CONTACT_DRIVER),
-    ("Set follow-up", "driver_follow_ups", "alarm", Can.EDIT_DRIVERS),
+    ("Set follow-up", "driver_follow_ups", "alarm", Can.CONTACT_DRIVER),
     ("Change status", "driver_status", "edit", Can.EDIT_DRIVERS),
 )
 

@@ -51,7 +51,7 @@ def today(request: HttpRequest) -> HttpResponse:
         return render(request, "desk/today_first.html", {"import_url": page_address("imports")})
     access = request.access  # type: ignore[attr-defined]
     wanted = request.GET.get("whose", "")
-    whose = wanted if wanted in {"mine", "team"} else "mine" if access.may(Can.EDIT_DRIVERS) else "team"
+    whose = wanted if wanted in {"mine", "team"} else "mine" if access.may(Can.CONTACT_DRIVER) else "team"
     template = "desk/_today.html" if is_swap(request) else "desk/today.html"
     response = render(request, template, _context(request, whose))
     patch_vary_headers(response, ("HX-Request",))

@@ -357,7 +357,7 @@ def test_columns_are_chosen_ordered_and_kept_in_the_address(client: Client, me: 
     [
         (Role.VIEWER, set()),
         (Role.FINANCE, set()),
-        (Role.SUPPORT, set()),
+        (Role.SUPPORT, {"Set follow-up", "ticks"}),
         (Role.OPERATIONS, {"New driver", "Change status", "Assign", "Set follow-up", "ticks"}),
         (Role.MANAGER, {"New driver", "Change status", "Assign", "Set follow-up", "Export", "ticks"}),
         (Role.ADMIN, {"New driver", "Change status", "Assign", "Set follow-up", "Export", "ticks"}),

@@ -61,7 +61,7 @@ def test_numbers_mails_and_ids_find_too(client: Client, text: str) -> None:
     [
         (Role.VIEWER, ["Open"], []),
         (Role.FINANCE, ["Open"], []),
-        (Role.SUPPORT, ["Open", "Log a call"], []),
+        (Role.SUPPORT, ["Open", "Log a call", "Set follow-up"], []),
         (Role.OPERATIONS, ["Open", "Log a call", "Set follow-up", "Change status"], []),
         (
             Role.ADMIN,

@@ -239,7 +239,7 @@ def test_an_owner_who_left_is_refused(staff: Client) -> None:
 
     assert (answer.status_code, answer.content.decode()) == (
         409,
-        "This person is not on the team any more.",
+        "This person cannot look after drivers.",
     )
 
 
@@ -368,7 +368,6 @@ ACTIONS = [
     ("driver_details", {"name": "Other"}),
     ("driver_notes", {"notes": "x"}),
     ("driver_owner", {"owner": ""}),
-    ("driver_follow_ups", {"on": "2026-12-01"}),
 ]
 
 
@@ -416,3 +415,39 @@ def test_a_follow_up_in_another_century_is_refused(staff: Client, on: str) -> No
     for answer in (one, many):
         assert "Use a day between 2000 and 2100." in answer.content.decode()
     assert not FollowUp.objects.exists()
+
+
+def test_support_sets_moves_ends_and_reopens_follow_ups_but_edits_nothing(client: Client) -> None:
+    client.force_login(make_user(Role.SUPPORT))
+    driver = make_driver("Sipho Dlamini")
+
+    assert post(client, "driver_follow_ups", driver.pk, on="2026-12-01").status_code == 200
+    one = FollowUp.objects.get()
+    assert post(client, "follow_up", one.pk, on="2026-12-02", reason="Ring").status_code == 200
+    text = client.get(reverse("driver", args=[driver.pk])).content.decode()
+    done = [
+        post(client, name, one.pk) for name in ("follow_up_done", "follow_up_reopening", "follow_up_undo")
+    ]
+    many = post(client, "drivers_follow_ups", on="2026-12-03", driver=str(driver.pk))
+    undone = client.post(undo_address(many), headers=HTMX)
+
+    assert [answer.status_code for answer in (*done, many, undone)] == [200] * 5
+    assert "Done</button>" in text
+    assert 'id="follow-up-open"' in text
+    assert "Set follow-up" in client.get(reverse("drivers")).content.decode()
+    assert "Set follow-up" in client.get(reverse("search"), {"q": "Sipho"}).content.decode()
+    for name in ("driver_status", "driver_details", "driver_notes"):
+        assert post(client, name, driver.pk).status_code == 403
+    assert "Change status" not in text
+
+
+@pytest.mark.parametrize("role", [Role.VIEWER, Role.FINANCE])
+def test_who_may_not_contact_drivers_sets_no_follow_up(client: Client, role: str) -> None:
+    client.force_login(make_user(role))
+
+    driver = make_driver()
+
+    one = post(client, "driver_follow_ups", driver.pk, on="2026-12-01")
+    many = post(client, "drivers_follow_ups", on="2026-12-01", driver=str(driver.pk))
+
+    assert (one.status_code, many.status_code, FollowUp.objects.count()) == (403, 403, 0)

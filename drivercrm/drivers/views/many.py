@@ -133,7 +133,7 @@ def drivers_owner_undo(request: HttpRequest, entry: int) -> HttpResponse:
 
 
 @ASK_OR_DO
-@needs(Can.EDIT_DRIVERS)
+@needs(Can.CONTACT_DRIVER)
 def drivers_follow_ups(request: HttpRequest) -> HttpResponse:
     """Sets one follow-up for each chosen driver; it belongs to the person who sets it."""
     data = request.POST if request.method == "POST" else request.GET
@@ -167,7 +167,7 @@ def drivers_follow_ups(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-@needs(Can.EDIT_DRIVERS)
+@needs(Can.CONTACT_DRIVER)
 def drivers_follow_ups_undo(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Closes the follow-ups that were set together with this one, if they are still open."""
     with transaction.atomic():

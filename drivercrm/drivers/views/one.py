@@ -232,7 +232,7 @@ def _uuid_or_none(text: str) -> UUID | None:
 # Follow-ups
 
 
-@needs(Can.EDIT_DRIVERS)
+@needs(Can.CONTACT_DRIVER)
 def driver_follow_ups(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Sets a follow-up."""
     driver = get_object_or_404(Driver, pk=pk)
@@ -261,7 +261,7 @@ def driver_follow_ups(request: HttpRequest, pk: UUID) -> HttpResponse:
     return _form(request, part, "Set a follow-up", driver, context, status)
 
 
-@needs(Can.EDIT_DRIVERS)
+@needs(Can.CONTACT_DRIVER)
 def follow_up(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Another moment or reason for a follow-up."""
     one = get_object_or_404(FollowUp.objects.select_related("driver", "owner"), pk=pk)
@@ -300,7 +300,7 @@ def follow_up_shown(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 @require_POST
-@needs(Can.EDIT_DRIVERS)
+@needs(Can.CONTACT_DRIVER)
 def follow_up_done(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Marks a follow-up done."""
     one = get_object_or_404(FollowUp.objects.select_related("driver"), pk=pk)
@@ -310,7 +310,7 @@ def follow_up_done(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 @require_POST
-@needs(Can.EDIT_DRIVERS)
+@needs(Can.CONTACT_DRIVER)
 def follow_up_reopening(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Opens a follow-up that was done."""
     one = get_object_or_404(FollowUp, pk=pk)
@@ -320,7 +320,7 @@ def follow_up_reopening(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 @require_POST
-@needs(Can.EDIT_DRIVERS)
+@needs(Can.CONTACT_DRIVER)
 def follow_up_undo(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Takes the setting of a follow-up back."""
     one = get_object_or_404(FollowUp, pk=pk)
