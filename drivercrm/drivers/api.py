@@ -147,6 +147,7 @@ def list_drivers(
 ) -> HttpResponse:
     """Drivers, page by page. Every filter of the drivers page works here as well, under the name in its address."""
     who: Access = access(request)
+    _refuse_unreadable(request.GET)
     wanted = _list_query(request.GET, query)
     order = _by_update(query.sort) or wanted.order
     found = Driver.objects.all()
@@ -160,6 +161,19 @@ def list_drivers(
         for row in rows.items:
             del row[order.field]
     return answer(page(rows.items, rows.next_cursor))
+
+
+def _refuse_unreadable(given: QueryDict) -> None:
+    """A page leaves out a filter that means nothing; a program would take everybody for the answer."""
+    for name in given:
+        if name.partition(".")[0] not in filters.FIELDS:
+            continue
+        values = [value.strip() for value in given.getlist(name)]
+        if values == [""]:
+            continue
+        read = filters.parse_one(name, values)
+        if read is None or not set(values) <= set(read.values):
+            raise Refused("unreadable_filter", f"The value of {name} cannot be read.", field=name)
 
 
 def _list_query(given: QueryDict, query: DriverFilters) -> filters.ListQuery:
@@ -249,6 +263,10 @@ def _owner(owner_id: UUID | None) -> User | None:
     owner = User.objects.filter(pk=owner_id, is_active=True).first()
     if owner is None:
         raise Refused("unknown_owner", "Nobody on the team has this id.", field="owner_id")
+    if not queries.may_own(owner):
+        raise Refused(
+            "not_an_owner", f"{owner.name} cannot look after drivers in this role.", field="owner_id"
+        )
     return owner
 
 

@@ -11,10 +11,13 @@ from uuid import UUID
 from django.db.models import Case, Count, F, Max, Min, OuterRef, Q, QuerySet, Subquery, Value, When
 
 from drivercrm.accounts.models import Organisation, User
+from drivercrm.accounts.permissions import MAY, Can
 from drivercrm.core import clock
 from drivercrm.drivers.enums import OnboardingStatus, Trigger
 from drivercrm.drivers.models import Driver, FollowUp, OnboardingStep, StatusChange, unreached_changes
 from drivercrm.drivers.moves import PATH, RANK, moves_for
+
+OWNER_ROLES = MAY[Can.CONTACT_DRIVER] | MAY[Can.EDIT_DRIVERS]
 
 
 def histories(driver_ids: Iterable[UUID]) -> dict[UUID, list[StatusChange]]:
@@ -147,8 +150,14 @@ def follow_ups_of(driver: Driver) -> list[FollowUp]:
 
 
 def staff() -> "QuerySet[User]":
-    """Who may look after a driver: everybody who can sign in, by name."""
-    return User.objects.filter(is_active=True).only("id", "name").order_by("name", "id")
+    """Who may look after a driver, by name: who can sign in in a role that may do something for one."""
+    people = User.objects.filter(is_active=True, role__in=sorted(OWNER_ROLES))
+    return people.only("id", "name").order_by("name", "id")
+
+
+def may_own(person: User) -> bool:
+    """Whether this colleague may look after drivers."""
+    return person.is_active and person.role in OWNER_ROLES
 
 
 def follow_up_choices() -> dict[str, Any]:

@@ -239,6 +239,25 @@ def test_undoing_a_move_under_one_driver_leaves_the_others_of_the_same_act(api: 
     ]
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("next_follow_up.before", "someday"),
+        ("engagement_score.under", "low"),
+        ("owner", "Nandi"),
+        ("status.near", "invited"),
+        ("channel", "pigeon"),
+    ],
+)
+def test_a_filter_that_cannot_be_read_is_refused_instead_of_finding_everybody(
+    api: Api, name: str, value: str
+) -> None:
+    make_driver()
+
+    assert problem(api.get("/drivers", **{name: value})) == (422, "unreadable_filter", name)
+    assert len(api.get("/drivers", owner="none").json()["items"]) == 1
+
+
 # Steps
 
 

@@ -189,3 +189,27 @@ def test_a_change_of_consent_is_seen_by_programs_that_follow_changes() -> None:
 
     assert unchanged == before
     assert changed > before
+
+
+# Owners
+
+
+@pytest.mark.parametrize("role", [Role.VIEWER, Role.FINANCE])
+def test_who_may_do_nothing_for_a_driver_is_neither_offered_nor_accepted_as_owner(
+    client: Client, role: str
+) -> None:
+    client.force_login(make_user(Role.OPERATIONS))
+    driver, reader = make_driver(), make_user(role, name="Only Reads")
+    make_user(Role.SUPPORT, name="Sara Support")
+
+    with pytest.raises(Refused) as assigned:
+        drivers.assign([driver.pk], reader, by=NANDI)
+    with pytest.raises(Refused) as created:
+        drivers.create({"name": "X", "phone": "0821234567"}, source="person", by=NANDI, owner=reader)
+    sent = client.post(reverse("driver_owner", args=[driver.pk]), {"owner": reader.pk})
+    text = client.get(reverse("drivers_owner"), {"driver": driver.pk}).content.decode()
+
+    driver.refresh_from_db()
+    assert (assigned.value.code, created.value.code) == ("not_an_owner", "not_an_owner")
+    assert (driver.owner, sent.status_code) == (None, 409)
+    assert ("Sara Support" in text, "Only Reads" in text) == (True, False)

@@ -18,6 +18,7 @@ from drivercrm.drivers.filters.listing import (
     describe,
     parse,
     parse_addition,
+    parse_one,
 )
 
 __all__ = [
@@ -44,4 +45,5 @@ __all__ = [
     "matching",
     "parse",
     "parse_addition",
+    "parse_one",
 ]

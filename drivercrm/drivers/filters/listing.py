@@ -152,10 +152,9 @@ def parse(query: QueryDict | str) -> ListQuery:
     params = QueryDict(query[:8000].replace("\0", "")) if isinstance(query, str) else query
     found: dict[str, Filter] = {}
     for name in params:
-        key, _, op = name.partition(".")
-        if key not in FIELDS or len(found) >= MOST_FILTERS:
+        if name.partition(".")[0] not in FIELDS or len(found) >= MOST_FILTERS:
             continue
-        one = _clean(key, op or "is", params.getlist(name))
+        one = parse_one(name, params.getlist(name))
         if one:
             found[one.name] = one
     sort = params.get("sort", "")
@@ -168,6 +167,12 @@ def parse(query: QueryDict | str) -> ListQuery:
         columns=known or DEFAULT_COLUMNS,
         is_roomy=params.get("rows") == "roomy",
     )
+
+
+def parse_one(name: str, values: Sequence[str]) -> Filter | None:
+    """One condition as the address names it (`status.not`), with the values that mean something; None without any."""
+    key, _, op = name.partition(".")
+    return _clean(key, op or "is", values)
 
 
 def parse_addition(params: QueryDict) -> Filter | None:

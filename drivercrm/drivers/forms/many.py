@@ -7,6 +7,7 @@ from django import forms
 from drivercrm.accounts.models import User
 from drivercrm.drivers.enums import OnboardingStatus, PreferredChannel
 from drivercrm.drivers.forms.one import FollowUpForm
+from drivercrm.drivers.queries import staff
 
 INPUT = {"class": "input"}
 SELECT = {"class": "select"}
@@ -41,11 +42,11 @@ class ManyOwnerForm(forms.Form):
     """Who looks after them; empty for nobody."""
 
     owner = _Colleague(
-        User.objects.filter(is_active=True).order_by("name"),
+        staff(),
         required=False,
         empty_label="Nobody",
         widget=forms.Select(SELECT),
-        error_messages={"invalid_choice": "This person is not on the team any more."},
+        error_messages={"invalid_choice": "This person cannot look after drivers."},
     )
 
 

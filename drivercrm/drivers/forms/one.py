@@ -7,10 +7,10 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.http import QueryDict
 
-from drivercrm.accounts.models import User
 from drivercrm.core import clock
 from drivercrm.drivers.enums import PreferredChannel
 from drivercrm.drivers.models import Driver
+from drivercrm.drivers.queries import staff
 
 DETAILS = (
     "name",
@@ -100,9 +100,9 @@ class OwnerForm(forms.Form):
     """Who looks after the driver; empty for nobody."""
 
     owner = forms.ModelChoiceField(
-        User.objects.filter(is_active=True),
+        staff(),
         required=False,
-        error_messages={"invalid_choice": "This person is not on the team any more."},
+        error_messages={"invalid_choice": "This person cannot look after drivers."},
     )
 
 
@@ -140,9 +140,9 @@ class NewFollowUpForm(FollowUpForm):
     """A new one also says whose it is."""
 
     owner = forms.ModelChoiceField(
-        User.objects.filter(is_active=True),
+        staff(),
         required=False,
-        error_messages={"invalid_choice": "This person is not on the team any more."},
+        error_messages={"invalid_choice": "This person cannot look after drivers."},
     )
 
 
