@@ -18,11 +18,12 @@ class DriverCreated(Event):
 
 @dataclass(frozen=True)
 class DriverEdited(Event):
-    """Fields of drivers were changed by a person, a token or an import."""
+    """Fields of drivers were changed by a person, a token or an import; `firsts` no person had set before."""
 
     name: ClassVar[str] = "driver.edited"
     driver_ids: list[UUID]
     fields: list[str]
+    firsts: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

@@ -213,3 +213,33 @@ def test_who_may_do_nothing_for_a_driver_is_neither_offered_nor_accepted_as_owne
     assert (assigned.value.code, created.value.code) == ("not_an_owner", "not_an_owner")
     assert (driver.owner, sent.status_code) == (None, 409)
     assert ("Sara Support" in text, "Only Reads" in text) == (True, False)
+
+
+# What a person has set
+
+
+def test_an_undone_edit_leaves_the_field_to_lists_again_unless_a_person_had_set_it_before() -> None:
+    [pk] = drivers.create_many([{"name": "Sipho", "phone": "+27821234567"}], source="import", by=NANDI)
+    driver = Driver.objects.get(pk=pk)
+    drivers.edit(driver, {"area": "Umlazi"}, by=NANDI)
+    entry = drivers.edit(driver, {"area": "Soweto", "language": "isiZulu"}, by=NANDI)
+    assert entry is not None
+    assert driver.edited_fields == ["area", "language"]
+
+    drivers.undo_edit(entry, by=NANDI)
+
+    driver.refresh_from_db()
+    assert (driver.area, driver.language, driver.edited_fields) == ("Umlazi", "", ["area"])
+
+
+def test_what_has_moved_on_since_stays_a_persons() -> None:
+    driver = make_driver()
+    Driver.objects.filter(pk=driver.pk).update(edited_fields=[])
+    entry = drivers.edit(driver, {"area": "Soweto", "language": "isiZulu"}, by=NANDI)
+    assert entry is not None
+    drivers.edit(driver, {"area": "Umlazi"}, by=NANDI)
+
+    drivers.undo_edit(entry, by=NANDI)
+
+    driver.refresh_from_db()
+    assert (driver.area, driver.language, driver.edited_fields) == ("Umlazi", "", ["area"])

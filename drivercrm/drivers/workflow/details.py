@@ -114,13 +114,13 @@ def edit(
         _check_unique({field: clean[field] for field in changed}, exclude=driver.pk)
         for field, value in clean.items():
             setattr(held, field, value)
-        if by.is_person:
-            held.edited_fields = sorted({*held.edited_fields, *changed})
+        firsts = sorted(changed - set(held.edited_fields)) if by.is_person else []
+        held.edited_fields = sorted({*held.edited_fields, *firsts})
         held.updated_at = clock.now()
         held.save(update_fields=[*clean, "edited_fields", "updated_at"])
         _keep_identities(held, before, source="person" if by.is_person else by.kind)
         entry = journal.announce(
-            DriverEdited([driver.pk], sorted(changed)), by=by, driver_id=driver.pk, changes=changes
+            DriverEdited([driver.pk], sorted(changed), firsts), by=by, driver_id=driver.pk, changes=changes
         )
     driver.refresh_from_db()
     return entry.pk
@@ -184,14 +184,17 @@ def undo_edit(entry_id: int, *, by: Actor, only: UUID | None = None) -> int:
         if not undone:
             raise Refused("moved_on", "Nothing was undone: it has been changed since.")
         touched = [drivers[pk] for pk in dict.fromkeys(change.object_id for change in undone)]
+        firsts = set(changes[0].entry.data.get("firsts", ()))
         columns = sorted({"owner_id" if change.field == "owner" else change.field for change in undone})
         for driver in touched:
-            _take_back_handed_on(driver)
             back = {change.field: change.after for change in undone if change.object_id == driver.pk}
+            # a list may fill these again: what a person set is gone
+            driver.edited_fields = [one for one in driver.edited_fields if one not in firsts & back.keys()]
+            _take_back_handed_on(driver, back)
             _check_unique(back, exclude=driver.pk, is_return=True)
             driver.updated_at = clock.now()
         fields = ["owner" if column == "owner_id" else column for column in columns]
-        Driver.objects.bulk_update(touched, [*fields, "updated_at"], batch_size=CHUNK)
+        Driver.objects.bulk_update(touched, [*fields, "edited_fields", "updated_at"], batch_size=CHUNK)
         if fields != ["owner"]:
             for driver in touched:
                 was = {change.field: change.before for change in undone if change.object_id == driver.pk}
@@ -343,12 +346,12 @@ def hand_on(ended: Mapping[str, Iterable[str]]) -> dict[tuple[str, str], UUID]:
     return {(row.kind, row.value): row.pk for row in opened}
 
 
-def _take_back_handed_on(driver: Driver) -> None:
+def _take_back_handed_on(driver: Driver, back: Mapping[str, Any]) -> None:
     """Ends what others got only because these addresses had left this record: an undo brings them back."""
     wanted = [
-        Q(kind=kind, value=identity_value(kind, getattr(driver, field)))
+        Q(kind=kind, value=identity_value(kind, back[field]))
         for field, kind in IDENTITY_OF.items()
-        if getattr(driver, field)
+        if back.get(field)
     ]
     if wanted:
         open_ones = ChannelIdentity.objects.filter(reduce(or_, wanted), source=HANDED_ON, until__isnull=True)
