@@ -45,7 +45,6 @@ from drivercrm.drivers.enums import OnboardingStatus
 from drivercrm.drivers.models import Driver
 
 PAGE = 50
-RUNS = 3
 
 
 @dataclass(frozen=True)
@@ -207,10 +206,10 @@ def _three_letters(driver: Driver) -> str:
     return word[start : start + 3]
 
 
-def measured(case: Case, times: int) -> Figure | None:
+def measured(case: Case, times: int, runs: int) -> Figure | None:
     """Repeats a case after a warm-up; None where its page is not there.
 
-    Of three times as many requests those count around which the machine was the fastest, by `pace` alone.
+    Of `runs` times as many requests those count around which the machine was the fastest, by `pace` alone.
     """
     first = case.browser.ask(case.request(0))
     if first.status == 404:
@@ -219,7 +218,7 @@ def measured(case: Case, times: int) -> Figure | None:
         case.browser.ask(case.request(n))
     asked = []
     before = pace()
-    for n in range(times * RUNS):
+    for n in range(times * runs):
         answer = _checked(case, case.browser.ask(case.request(20 + n)))
         after = pace()
         asked.append((before + after, answer))
@@ -325,6 +324,9 @@ def main() -> None:
     words = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     words.add_argument("--only", default="", help="cases whose name holds this")
     words.add_argument("--times", type=int, default=200)
+    words.add_argument(
+        "--runs", type=int, default=3, help="so many times as many requests; the quietest count"
+    )
     words.add_argument("--statements", action="store_true")
     words.add_argument("--profile", action="store_true")
     words.add_argument("--json", type=Path, help="writes the figures there as well")
@@ -342,7 +344,7 @@ def main() -> None:
             show_statements(case)
         elif chosen.profile:
             show_profile(case, chosen.times)
-        elif figure := measured(case, chosen.times):
+        elif figure := measured(case, chosen.times, chosen.runs):
             figures.append(figure)
             print(line(figure), flush=True)
         else:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
+from django.core.cache import caches
 from django.core.management import call_command
 from django.db import connection
 from django.test import Client
@@ -36,14 +37,31 @@ BIG = (
 Statement = tuple[str, tuple[object, ...]]
 
 
-@pytest.fixture(scope="module", autouse=True)
+@pytest.fixture(scope="module")
 def many_drivers(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
     with django_db_blocker.unblock():
         fill(20_000, say=lambda words: None)
         yield
         call_command("flush", interactive=False, verbosity=0)
-        with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            with connection.cursor() as cursor:
+                cursor.execute("ANALYZE")
+
+
+@pytest.fixture(scope="module", params=["no statistics", "statistics"], autouse=True)
+def statistics(
+    request: pytest.FixtureRequest, many_drivers: None, django_db_blocker: DjangoDbBlocker
+) -> Iterator[None]:
+    """SQLite has none until somebody asks for them, PostgreSQL keeps its own."""
+    if connection.vendor != "sqlite" and request.param == "no statistics":
+        pytest.skip("PostgreSQL analyses by itself")
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
+        if request.param == "statistics":
             cursor.execute("ANALYZE")
+        yield
+        if connection.vendor == "sqlite" and request.param == "statistics":
+            cursor.execute("DELETE FROM sqlite_stat1")
+            cursor.execute("ANALYZE sqlite_master")
 
 
 @pytest.fixture
@@ -184,6 +202,19 @@ def test_the_page_of_one_driver_reads_nothing_from_end_to_end(signed_in: Client)
     driver = Driver.objects.filter(onboarding_status="active").earliest("pk")
     assert faults(signed_in, f"/drivers/{driver.pk}/") == []
     assert faults(signed_in, f"/drivers/{driver.pk}/?from=sort%3Dname") == []
+
+
+@pytest.mark.parametrize("address", ["/", "/?whose=team", "/pipeline/"])
+def test_today_and_the_board_never_read_a_table_again_for_every_row(signed_in: Client, address: str) -> None:
+    caches["memory"].clear()
+    looping = re.compile(r"SCAN \w+ LEFT-JOIN|Nested Loop .*rows=\d{6}")
+    found = [
+        f"{step} in {statement[0][:300]}"
+        for statement in asked_by(signed_in, address)
+        for step in plan_of(statement)
+        if looping.search(step) and not re.search(r"SCAN users", step)
+    ]
+    assert found == []
 
 
 def test_the_lists_of_the_api_walk_an_index(signed_in: Client) -> None:
