@@ -31,7 +31,12 @@ def assigned_names(tree: ast.AST) -> set[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign):
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            found |= {part.attr for target in targets for part in ast.walk(target) if isinstance(part, ast.Attribute)}
+            found |= {
+                part.attr
+                for target in targets
+                for part in ast.walk(target)
+                if isinstance(part, ast.Attribute)
+            }
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "update":
             found |= {keyword.arg for keyword in node.keywords if keyword.arg}
     return found
@@ -70,7 +75,18 @@ def test_an_import_inside_a_function_gives_its_reason() -> None:
 
 
 def test_no_file_has_a_name_that_says_nothing() -> None:
-    silent = {"utils", "helpers", "misc", "common", "manager", "managers", "service", "services", "handler", "base"}
+    silent = {
+        "utils",
+        "helpers",
+        "misc",
+        "common",
+        "manager",
+        "managers",
+        "service",
+        "services",
+        "handler",
+        "base",
+    }
     assert [str(path) for path in modules() if path.stem in silent] == []
 
 
@@ -80,7 +96,11 @@ def test_every_public_function_of_a_workflow_says_what_it_does() -> None:
         if "workflow" not in str(path.relative_to(PACKAGE)):
             continue
         for node in ast.parse(path.read_text()).body:
-            if isinstance(node, ast.FunctionDef) and not node.name.startswith("_") and not ast.get_docstring(node):
+            if (
+                isinstance(node, ast.FunctionDef)
+                and not node.name.startswith("_")
+                and not ast.get_docstring(node)
+            ):
                 silent.append(f"{path.relative_to(PACKAGE)}:{node.name}")
     assert silent == []
 

@@ -28,7 +28,13 @@ def quiet(sentence: str) -> None:
 
 def story() -> list[tuple[Any, ...]]:
     rows = Driver.objects.order_by("created_at", "name").values_list(
-        "name", "phone", "email", "onboarding_status", "first_contact_date", "onboarding_complete_date", "notes"
+        "name",
+        "phone",
+        "email",
+        "onboarding_status",
+        "first_contact_date",
+        "onboarding_complete_date",
+        "notes",
     )
     return list(rows)
 
@@ -56,7 +62,9 @@ def test_the_history_is_dated_back_and_agrees_with_itself() -> None:
     assert changes[0].at < clock.now() - timedelta(days=30)
     assert not changes.filter(at__gt=clock.now()).exists()
     assert all(abs(change.recorded_at - change.at) < timedelta(days=20) for change in changes)
-    assert {"not_contacted", "contacted", "active"} <= set(Driver.objects.values_list("onboarding_status", flat=True))
+    assert {"not_contacted", "contacted", "active"} <= set(
+        Driver.objects.values_list("onboarding_status", flat=True)
+    )
     assert Communication.objects.filter(channel="phone").count() > 30
     assert Driver.objects.filter(is_demo=False).count() == 0
     assert set(drivers.rebuild().values()) == {0}
