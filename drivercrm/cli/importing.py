@@ -12,6 +12,7 @@ from uuid import UUID
 import django
 from cyclopts import Parameter
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
@@ -231,7 +232,8 @@ def _print_table(report: dict[str, Any], counts: dict[str, int], rows: list[dict
         table = Table("Row", "Verdict", "Name", "Phone", "Why", box=None, pad_edge=False)
         for row in rows:
             reason = "; ".join([row["reason"], *row["notes"]])
-            table.add_row(str(row["row"]), row["verdict"], row["name"] or "", row["phone"] or "", reason)
+            cells = [str(row["row"]), row["verdict"], row["name"] or "", row["phone"] or "", reason]
+            table.add_row(*map(escape, cells))  # a name in brackets is no colour
         console.print(table)
     for warning in report["warnings"]:
         console.print(f"Note: {warning}", markup=False)

@@ -13,8 +13,18 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import DateTimeField, Field, ForeignKey, JSONField, Model, UUIDField
+from django.db.models import (
+    BooleanField,
+    DateTimeField,
+    Field,
+    ForeignKey,
+    IntegerField,
+    JSONField,
+    Model,
+    UUIDField,
+)
 from django.db.models.expressions import RawSQL
+from pydantic_core import to_json
 
 BATCH = 1000
 MAX_PARAMETERS = 30_000  # SQLite's own limit for one statement is 32 766
@@ -57,7 +67,39 @@ def update_rows(model: type[Model], columns: Sequence[str], rows: Iterable[Seque
     ready = _adapted([*fields, pk], rows)
     with connection.cursor() as cursor:
         while batch := list(islice(ready, BATCH)):
-            cursor.executemany(f"UPDATE {table} SET {sets} WHERE {key} = %s", batch)  # noqa: S608
+            if connection.vendor == "postgresql":
+                cursor.execute(*_one_update(table, key, [*fields, pk], batch))
+            else:
+                cursor.executemany(f"UPDATE {table} SET {sets} WHERE {key} = %s", batch)  # noqa: S608
+
+
+def _one_update(
+    table: str, key: str, fields: "Sequence[Field[Any, Any]]", batch: Sequence[tuple[Any, ...]]
+) -> tuple[str, list[Any]]:
+    """One statement for a whole batch: each column of it goes in as one array."""
+    kinds = [str(field.db_type(connection)) for field in fields]
+    names = [f"c{index}" for index in range(len(fields))]
+    sets = ", ".join(
+        f"{connection.ops.quote_name(str(field.column))} = new.{name}::{kind}"
+        for field, name, kind in list(zip(fields, names, kinds, strict=True))[:-1]
+    )
+    arrays = ", ".join(f"%s::{_array_kind(field)}[]" for field in fields)
+    sql = (
+        f"UPDATE {table} SET {sets} FROM unnest({arrays}) AS new({', '.join(names)})"  # noqa: S608
+        f" WHERE {table}.{key} = new.{names[-1]}"
+    )
+    return sql, [list(column) for column in zip(*batch, strict=True)]
+
+
+def _array_kind(field: "Field[Any, Any]") -> str:
+    target = field.target_field if isinstance(field, ForeignKey) else field
+    if isinstance(target, UUIDField):
+        return "uuid"
+    if isinstance(target, DateTimeField):
+        return "timestamptz"
+    if isinstance(target, BooleanField):
+        return "boolean"
+    return "bigint" if isinstance(target, IntegerField) else "text"
 
 
 def listed(values: Iterable[Any]) -> RawSQL:
@@ -105,7 +147,9 @@ def _adapter(field: "Field[Any, Any]") -> Adapter | None:
 
 
 def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)
+    if not value and isinstance(value, list | dict):
+        return "[]" if isinstance(value, list) else "{}"
+    return to_json(value).decode()  # five times as fast as the standard library
 
 
 def _hex(value: Any) -> str:

@@ -16,6 +16,7 @@ from django.db import IntegrityError, OperationalError, connection, transaction
 from django.db.models import Q
 
 from drivercrm.consent import workflow as consent
+from drivercrm.consent.enums import Purpose
 from drivercrm.core import clock
 from drivercrm.core.actors import Actor
 from drivercrm.core.bulk import update_rows
@@ -209,10 +210,10 @@ class _Writing:
     def write(self) -> None:
         new = [one for one in self.judged if one.goes_in and self._is_new(one)]
         plain = [one for one in new if not one.is_another]
-        self._create(plain, [_plain_values(one) for one in plain])
+        self._create(plain, [self._opted_in(one, _plain_values(one)) for one in plain])
         for one in new:
             if one.is_another:
-                self._create([one], [_free_values(one)])
+                self._create([one], [self._opted_in(one, _free_values(one))])
         self._update([one for one in self.judged if one.goes_in and not self._is_new(one)])
         self._keep_rows()
 
@@ -232,6 +233,12 @@ class _Writing:
         agreed = [pk for one, pk in together if one.consents and pk not in out]
         if agreed:
             consent.grant_to_new(agreed, **self._grant(), wording=self.basis.wording)
+
+    def _opted_in(self, one: Judged, values: dict[str, Any]) -> dict[str, Any]:
+        """What consent will derive from the grant that follows: written at once, no row is written twice."""
+        if one.consents and Purpose.SERVICE in self.basis.purposes:
+            values["communication_opt_in"] = True
+        return values
 
     def _grant(self) -> dict[str, Any]:
         return {
