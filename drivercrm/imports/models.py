@@ -1,4 +1,4 @@
-"""A list on its way in: what was uploaded, how it is read, and its rows (ADR 0010).
+"""A list on its way in: what was uploaded, how it is read, and its rows (ADR 0011).
 
 The file itself is never kept. The columns that hold identity numbers are emptied before a row is written here.
 """

@@ -352,3 +352,55 @@ def test_damaged_xml_is_a_list_or_is_refused() -> None:
         for _ in range(chance.choice([1, 2, 8])):
             letters[chance.randrange(len(letters))] = chance.choice('<>/"=&;AZ09 crvt\u00e9')
         readable_or_refused(workbook(**{"xl/worksheets/sheet1.xml": "".join(letters)}))
+
+
+FAR = "ZZ1000000"
+FAR_CELL = f'<row r="1000000">{text_cell(FAR, "x")}</row>'
+DATA = f"<sheetData>{HEADER}{DRIVER}{FAR_CELL}</sheetData>"
+PREFIXED = DATA.replace("</", "</x:").replace("<", "<x:").replace("<x:/x:", "</x:")
+
+
+@pytest.mark.parametrize(
+    "xml",
+    [
+        f'<evil xmlns="{NAMESPACE}">{DATA}</evil>',
+        f'<chartsheet xmlns="{NAMESPACE}">{DATA}</chartsheet>',
+        DATA,
+        f'<worksheet xmlns="{NAMESPACE}" xmlns:x="{NAMESPACE}">{PREFIXED}</worksheet>',
+        f'<worksheet xmlns="{NAMESPACE}" xmlns:x="urn:other">{PREFIXED}</worksheet>',
+        f'<worksheet xmlns="{NAMESPACE}">{PREFIXED}</worksheet>',
+        f'<worksheet xmlns="{NAMESPACE}"><sheetData>{HEADER}{DRIVER}<row r="1000000">{text_cell("XA1", "a")}'
+        "<c><v>1</v></c></row></sheetData></worksheet>",
+    ],
+)
+def test_a_cell_far_away_is_found_whatever_its_elements_are_called(xml: str) -> None:
+    content = workbook(**{"xl/worksheets/sheet1.xml": xml})
+
+    assert len(content) < 3000
+    assert refused(content).code in {"broken_workbook", "too_many_columns", "too_many_cells"}
+
+
+def test_another_part_used_as_a_sheet_is_refused() -> None:
+    relations = (
+        '<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">'
+        '<Relationship Id="rId1" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/worksheet"'
+        ' Target="worksheets/../worksheets/sheet1.xml"/>'
+    )
+    content = workbook(
+        **{
+            "xl/_rels/workbook.xml.rels": f"{relations}</Relationships>",
+            "xl/worksheets/sheet1.xml": f'<externalLink xmlns="{NAMESPACE}">{DATA}</externalLink>',
+            "xl/sharedStrings.xml": f'<worksheet xmlns="{NAMESPACE}">{DATA}</worksheet>',
+        }
+    )
+
+    assert refused(content).code == "broken_workbook"
+
+
+def test_a_workbook_with_a_prefix_everywhere_is_read() -> None:
+    rows = PREFIXED.replace(FAR_CELL.replace("</", "</x:").replace("<", "<x:").replace("<x:/x:", "</x:"), "")
+    sheet = read(
+        workbook(**{"xl/worksheets/sheet1.xml": f'<x:worksheet xmlns:x="{NAMESPACE}">{rows}</x:worksheet>'})
+    )
+
+    assert [row.cells for row in sheet.rows()] == [("Thabo Nkosi", "0821234567")]

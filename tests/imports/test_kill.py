@@ -1,6 +1,6 @@
 """What only several processes can show: an import that is killed, repeated, or run by two at once.
 
-SIGKILL leaves whole chunks of rows; a repeat completes the list (ADR 0010).
+SIGKILL leaves whole chunks of rows; a repeat completes the list (ADR 0011).
 """
 
 import json

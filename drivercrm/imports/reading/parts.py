@@ -26,6 +26,9 @@ _HYPERLINK = re.compile(
 )
 _REFERENCE = re.compile(r"([A-Za-z]{1,3})(\d{1,7})(?::([A-Za-z]{1,3})(\d{1,7}))?")
 _DIGITS = "0123456789"
+_BETWEEN = " "  # stands between namespace and local name, and in neither
+_SHEET_ROOTS = frozenset({"worksheet", "chartsheet", "dialogsheet", "macrosheet"})
+_STRINGS = "xl/sharedstrings.xml"
 
 
 class Merge(NamedTuple):
@@ -60,9 +63,14 @@ class Scan:
     def worksheet(self, name: str) -> WorksheetScan:
         """The scan of a worksheet by the name on its tab."""
         target = self._relations.get(self._sheets.get(name, ""), "")
-        path = target.lstrip("/") if target.startswith("/") else posixpath.join("xl", target)
-        scan = self._parts.get(posixpath.normpath(path).lower())
-        return scan or self._parts.get(posixpath.normpath(target).lower()) or WorksheetScan()
+        found = (self._parts.get(path) for path in _paths_of(target))
+        return next((scan for scan in found if scan), WorksheetScan())
+
+
+def _paths_of(target: str) -> tuple[str, str]:
+    """Where a relation of the workbook may point to: beside the workbook, else from the top."""
+    path = target.lstrip("/") if target.startswith("/") else posixpath.join("xl", target)
+    return posixpath.normpath(path).lower(), posixpath.normpath(target).lower()
 
 
 class Scanner:
@@ -72,30 +80,47 @@ class Scanner:
         self._sheets: dict[str, str] = {}
         self._relations: dict[str, str] = {}
         self._parts: dict[str, WorksheetScan] = {}
+        self._roots: dict[str, str] = {}
 
     def parser_for(self, path: str) -> expat.XMLParserType:
         """A parser that refuses document types and reads the part by its root element."""
-        parser = expat.ParserCreate()
+        # calamine goes by local names, so prefixes must not tell elements apart here either.
+        parser = expat.ParserCreate(namespace_separator=_BETWEEN)
         parser.buffer_text = True
         parser.StartDoctypeDeclHandler = _refuse_doctype
 
+        place = path.replace("\\", "/").lstrip("/").lower()
+
+        def cells() -> None:
+            scan = self._parts[place] = WorksheetScan()
+            _WorksheetHandler(parser, scan)
+
+        def other(tag: str, attributes: dict[str, str]) -> None:
+            if _local(tag) == "sheetData":
+                cells()
+
         def root(tag: str, attributes: dict[str, str]) -> None:
-            prefix, _, local = tag.rpartition(":")
-            if local == "worksheet":
-                scan = self._parts[path.replace("\\", "/").lstrip("/").lower()] = WorksheetScan()
-                _WorksheetHandler(parser, f"{prefix}:" if prefix else "", scan)
+            local = self._roots[place] = _local(tag)
+            if place == _STRINGS and local != "sst":
+                raise _broken()
+            if local in {"worksheet", "sheetData"}:
+                cells()
             elif local == "workbook":
                 parser.StartElementHandler = self._workbook_element
-            elif local == "Relationships" and path.lower().endswith("workbook.xml.rels"):
+            elif local == "Relationships" and place.endswith("workbook.xml.rels"):
                 parser.StartElementHandler = self._relation_element
             else:
-                parser.StartElementHandler = None
+                parser.StartElementHandler = other
 
         parser.StartElementHandler = root
         return parser
 
     def result(self) -> Scan:
-        """What was found; refuses more places than can be read at once."""
+        """What was found; refuses a sheet that is none, and more places than can be read at once."""
+        for relation in self._sheets.values():
+            for path in _paths_of(self._relations.get(relation, "")):
+                if self._roots.get(path, "worksheet") not in _SHEET_ROOTS:
+                    raise _broken()
         if sum(part.last_row * part.last_column for part in self._parts.values()) > MAX_CELLS:
             raise UnreadableFile(
                 "too_many_cells",
@@ -105,12 +130,28 @@ class Scanner:
         return Scan(self._sheets, self._relations, self._parts)
 
     def _workbook_element(self, tag: str, attributes: dict[str, str]) -> None:
-        if tag.rpartition(":")[2] == "sheet" and "name" in attributes:
-            relation = next((v for k, v in attributes.items() if k.rpartition(":")[2] == "id"), "")
+        local = _local(tag)
+        if local == "sheetData":
+            raise _broken()
+        if local == "sheet" and "name" in attributes:
+            relation = next((v for k, v in attributes.items() if _local(k) == "id"), "")
             self._sheets[attributes["name"]] = relation
 
     def _relation_element(self, tag: str, attributes: dict[str, str]) -> None:
+        if _local(tag) == "sheetData":
+            raise _broken()
         self._relations[attributes.get("Id", "")] = attributes.get("Target", "")
+
+
+def _local(tag: str) -> str:
+    return tag.rpartition(_BETWEEN)[2]
+
+
+def _broken() -> UnreadableFile:
+    return UnreadableFile(
+        "broken_workbook",
+        "The workbook is not put together as spreadsheet programs do it. Save it again as XLSX.",
+    )
 
 
 def _refuse_doctype(*_: object) -> None:
@@ -120,33 +161,34 @@ def _refuse_doctype(*_: object) -> None:
 class _WorksheetHandler:
     """Follows the cells of one worksheet. Only cells with a value count: formatting reaches further."""
 
-    def __init__(self, parser: expat.XMLParserType, prefix: str, scan: WorksheetScan) -> None:
-        self._parser, self._scan, self._prefix = parser, scan, prefix
+    def __init__(self, parser: expat.XMLParserType, scan: WorksheetScan) -> None:
+        self._parser, self._scan = parser, scan
         self._columns: dict[str, int] = {}
         self._hidden: set[int] = set()
         self._row, self._row_text, self._column = 0, "", 0
+        self._row_begun = 0  # cells may name another row than the one they stand in
         self._formula: list[str] = []
         self._value: list[str] = []
         parser.StartElementHandler = self._start_handler()
 
     def _start_handler(self):  # type: ignore[no-untyped-def]
-        prefix, scan, columns = self._prefix, self._scan, self._columns
-        cell, value, inline, row = prefix + "c", prefix + "v", prefix + "is", prefix + "row"
-        formula, merged, column = prefix + "f", prefix + "mergeCell", prefix + "col"
+        scan, columns = self._scan, self._columns
 
         # The hot loop: a million elements in a large list.
         def start(tag: str, attributes: dict[str, str]) -> None:  # noqa: PLR0912
-            if tag == cell:
+            local = tag.rpartition(_BETWEEN)[2]
+            if local == "c":
                 reference = attributes.get("r")
                 if reference is None:
                     self._column += 1
+                    self._row, self._row_text = self._row_begun, ""
                     return
                 letters = reference.rstrip(_DIGITS)
                 if reference[len(letters) :] != self._row_text:
                     self._move_to_row(reference[len(letters) :])
                 number = columns.get(letters)
                 self._column = number if number is not None else self._learn(letters)
-            elif tag in (value, inline):
+            elif local in ("v", "is"):
                 if self._column > scan.last_column:
                     scan.last_column = self._column
                     if self._column > MAX_COLUMNS:
@@ -155,19 +197,20 @@ class _WorksheetHandler:
                     scan.last_row = self._row
                     if self._row > MAX_ROWS:
                         raise too_many_rows()
-            elif tag == row:
+            elif local == "row":
                 self._column = 0
                 number_text = attributes.get("r")
                 if number_text is None:
-                    self._row += 1
+                    self._row = self._row_begun + 1
                     self._row_text = str(self._row)
                 else:
                     self._move_to_row(number_text)
-            elif tag == formula:
+                self._row_begun = self._row
+            elif local == "f":
                 self._begin_formula()
-            elif tag == merged:
+            elif local == "mergeCell":
                 self._merge(attributes.get("ref", ""))
-            elif tag == column and attributes.get("hidden") in {"1", "true"}:
+            elif local == "col" and attributes.get("hidden") in {"1", "true"}:
                 self._hide(attributes)
 
         return start
@@ -213,7 +256,7 @@ class _WorksheetHandler:
             self._value.append(text)
 
     def _end(self, tag: str) -> None:
-        local = tag[len(self._prefix) :]
+        local = _local(tag)
         if local == "f":
             self._parser.CharacterDataHandler = self._collect_value
         elif local == "c":

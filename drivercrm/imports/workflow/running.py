@@ -1,4 +1,4 @@
-"""A checked list goes in, chunk by chunk (ADR 0010).
+"""A checked list goes in, chunk by chunk (ADR 0011).
 
 Each chunk is one transaction under the import's row lock: it judges its rows against the drivers of that moment,
 writes every fact of them, and moves `done_through` forward. So a process that dies leaves whole chunks; whoever

@@ -1,4 +1,4 @@
-"""From a file to staged rows: read once, without identity numbers, judged on the way (ADR 0010)."""
+"""From a file to staged rows: read once, without identity numbers, judged on the way (ADR 0011)."""
 
 import hashlib
 import re
