@@ -380,21 +380,17 @@ def test_a_cell_far_away_is_found_whatever_its_elements_are_called(xml: str) -> 
     assert refused(content).code in {"broken_workbook", "too_many_columns", "too_many_cells"}
 
 
-def test_another_part_used_as_a_sheet_is_refused() -> None:
-    relations = (
-        '<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">'
-        '<Relationship Id="rId1" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/worksheet"'
-        ' Target="worksheets/../worksheets/sheet1.xml"/>'
-    )
-    content = workbook(
-        **{
-            "xl/_rels/workbook.xml.rels": f"{relations}</Relationships>",
-            "xl/worksheets/sheet1.xml": f'<externalLink xmlns="{NAMESPACE}">{DATA}</externalLink>',
-            "xl/sharedStrings.xml": f'<worksheet xmlns="{NAMESPACE}">{DATA}</worksheet>',
-        }
-    )
+@pytest.mark.parametrize("root", ["externalLink", "sst", "styleSheet"])
+def test_another_part_used_as_a_sheet_is_refused(root: str) -> None:
+    near = f'<{root} xmlns="{NAMESPACE}"><sheetData>{HEADER}{DRIVER}</sheetData></{root}>'
 
-    assert refused(content).code == "broken_workbook"
+    assert refused(workbook(**{"xl/worksheets/sheet1.xml": near})).code == "broken_workbook"
+
+
+def test_shared_texts_that_are_none_are_refused() -> None:
+    parts = sheet_xml(HEADER + DRIVER) | {"xl/sharedStrings.xml": f'<worksheet xmlns="{NAMESPACE}"/>'}
+
+    assert refused(workbook(**parts)).code == "broken_workbook"
 
 
 def test_a_workbook_with_a_prefix_everywhere_is_read() -> None:
