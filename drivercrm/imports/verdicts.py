@@ -343,9 +343,9 @@ def _is_somebody_else(candidate: Candidate, known: Known, by_mail: Known | None)
     """Families and fleet owners share phones, and the second list may bring the second of them.
 
     The same number alone would overwrite one driver with another, so a wholly different name needs a person,
-    unless the mail agrees or the name is one that a person has set here.
+    unless the mail agrees.
     """
-    if Target.NAME in known.edited or not known.name or names_alike(candidate.name, known.name):
+    if not known.name or names_alike(candidate.name, known.name):
         return False
     agrees_by_mail = by_mail is not None and by_mail.id == known.id and bool(candidate.numbers)
     return not agrees_by_mail
@@ -408,6 +408,8 @@ def changes_to(known: Known, candidate: Candidate) -> dict[str, tuple[str | None
             if before is None and known.values.get(Target.STATUS) != OPTED_OUT:
                 changes[name] = (before, value)
         elif name == Target.GIVEN_NAME:
+            if Target.NAME in known.edited and name_key(known.name) != name_key(candidate.name):
+                continue  # the greeting belongs to a name that stays
             if before is None or candidate.given_name_mapped or Target.NAME in changes:
                 changes[name] = (before, value)
         else:

@@ -217,14 +217,25 @@ def test_an_existing_drivers_number_under_a_wholly_different_name_is_shared() ->
         ),
         ({"name": "Thabo Nkossi", "phone": NUMBER}, driver(phone=E164)),
         ({"name": "T Nkosi", "phone": NUMBER}, driver(phone=E164)),
-        (
-            {"name": "Lindiwe Dlamini", "phone": NUMBER, "area": "Umlazi"},
-            driver(phone=E164, edited=("name",)),
-        ),
     ],
 )
 def test_another_name_is_an_update_when_something_else_agrees(row: dict[str, str], known: Known) -> None:
     assert verdict(row, known).verdict == "update"
+
+
+def test_a_shared_number_needs_a_person_also_where_a_person_has_set_the_name() -> None:
+    known = driver(phone=E164, edited=("name", "phone"))
+
+    judgement = verdict({"name": "Lindiwe Dlamini", "phone": NUMBER, "area": "Umlazi"}, known)
+
+    assert (judgement.verdict, judgement.code, judgement.driver) == ("review", "shared_number", 1)
+
+
+def test_a_name_that_a_person_has_set_keeps_its_greeting() -> None:
+    known = driver(phone=E164, timo_driver_id="T-1", given_name="", edited=("name",))
+    row = {"name": "Lindiwe Dlamini", "phone": NUMBER, "timo_driver_id": "T-1"}
+
+    assert verdict(row, known).verdict == "unchanged"
 
 
 def test_an_update_fills_and_replaces_and_says_what() -> None:
