@@ -17,7 +17,18 @@ from drivercrm.imports.models import Import, ImportRow
 from drivercrm.imports.reading import read
 from drivercrm.journal.models import Change, Entry
 from tests.factories import NANDI, make_driver
-from tests.imports.lists import AGREEMENT, DATA, REAL, applied, as_csv, differing, dump, many, staged
+from tests.imports.lists import (
+    AGREEMENT,
+    DATA,
+    HEADINGS,
+    REAL,
+    applied,
+    as_csv,
+    differing,
+    dump,
+    many,
+    staged,
+)
 
 pytestmark = pytest.mark.django_db
 TRUTH = json.loads((DATA / "driver-list.expected.json").read_text())
@@ -119,6 +130,37 @@ def test_an_address_that_said_stop_goes_in_as_opted_out() -> None:
 
     driver = Driver.objects.get()
     assert (driver.onboarding_status, driver.communication_opt_in) == ("opted_out", False)
+
+
+def test_another_person_with_an_address_that_said_stop_is_opted_out_too() -> None:
+    gone = make_driver("Old Owner", phone="+27820000001", by=automation("test"))
+    consent.withdraw(gone, source="reply", by=NANDI)
+    of = staged([["Precious Zulu", "0820000001", "p@example.org"]], basis=imports.read_basis(AGREEMENT))
+
+    row = imports.settle(of, 2, Decision.ANOTHER, by=NANDI)
+    applied(of)
+
+    assert "asked not to be contacted" in row.notes[-1]
+    driver = Driver.objects.get(name="Precious Zulu")
+    assert (driver.onboarding_status, driver.communication_opt_in) == ("opted_out", False)
+    assert driver.consent_events.filter(kind="granted").count() == 0
+
+
+def test_a_stop_in_the_same_list_binds_another_person_with_the_address() -> None:
+    of = staged(
+        [["Ayanda Zulu", "0820000001", "", "opted out"], ["Bongi Cele", "0820000001", "", ""]],
+        [*HEADINGS, "Status"],
+        basis=imports.read_basis(AGREEMENT),
+    )
+    imports.settle(of, 3, Decision.ANOTHER, by=NANDI)
+
+    applied(of)
+
+    assert list(Driver.objects.order_by("pk").values_list("onboarding_status", "communication_opt_in")) == [
+        ("opted_out", False),
+        ("opted_out", False),
+    ]
+    assert Driver.objects.get(name="Bongi Cele").consent_events.filter(kind="granted").count() == 0
 
 
 def test_an_update_fills_empty_fields_and_leaves_what_a_person_has_edited() -> None:

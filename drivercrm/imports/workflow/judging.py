@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
 
 CHUNK = 500
-BOUND = "This address asked not to be contacted: the driver goes in as opted out"
+BOUND = "This address asked not to be contacted, and stays so"
 # Repairs lose nothing, so they need nobody's eye; every other note does.
 REPAIRS = frozenset({LETTER_O, LOST_ZERO, COUNTRY_CODE, TRUNK_ZERO, LIST_NUMBER})
 
@@ -112,11 +112,11 @@ class Judging:
     ) -> Judged:
         is_out = said.decision == Decision.LEAVE_OUT
         judgement = self._judge.judge(candidate, around.around(candidate), remember=not is_out)
-        is_bound = bool(
-            bound
-            and judgement.verdict == Verdict.CREATE
-            and bound.intersection(queries.addresses_of(candidate.values))
+        # a contested number is in the row's own values only, and may be the one that said stop
+        creates = judgement.verdict == Verdict.CREATE or (
+            said.decision == Decision.ANOTHER and judgement.code in ABOUT_TWO
         )
+        is_bound = bool(bound and creates and bound.intersection(queries.addresses_of(candidate.values)))
         if is_bound:
             judgement = replace(judgement, notes=(*judgement.notes, BOUND))
         judged = Judged(row, candidate, judgement, said, _heap(judgement, said), is_bound)

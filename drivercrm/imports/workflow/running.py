@@ -200,6 +200,7 @@ class _Writing:
     staged: Sequence[Staged]
     judged: Sequence[Judged]
     made: dict[int, UUID] = field(default_factory=dict)
+    new: list[tuple[Judged, UUID]] = field(default_factory=list)
     did: dict[int, tuple[UUID, str, dict[str, Any]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -214,6 +215,7 @@ class _Writing:
         for one in new:
             if one.is_another:
                 self._create([one], [self._opted_in(one, _free_values(one))])
+        self._settle_new()
         self._update([one for one in self.judged if one.goes_in and not self._is_new(one)])
         self._keep_rows()
 
@@ -227,10 +229,13 @@ class _Writing:
             self.made[one.row.number] = pk
             self.did[one.row.number] = (pk, Did.CREATED, {})
         self.of.created_count += len(ids)
-        together = list(zip(rows, ids, strict=True))
-        self._move([(one.candidate.values, pk) for one, pk in together])
-        out = self._opt_out_new(together)
-        agreed = [pk for one, pk in together if one.consents and pk not in out]
+        self.new += zip(rows, ids, strict=True)
+
+    def _settle_new(self) -> None:
+        """Statuses, then every no of this chunk, then the yes of those whom no such no binds."""
+        self._move([(one.candidate.values, pk) for one, pk in self.new])
+        out = self._opt_out_new(self.new)
+        agreed = [pk for one, pk in self.new if one.consents and pk not in out]
         if agreed:
             consent.grant_to_new(agreed, **self._grant(), wording=self.basis.wording)
 
@@ -252,15 +257,25 @@ class _Writing:
         }
 
     def _opt_out_new(self, together: Sequence[tuple[Judged, UUID]]) -> set[UUID]:
-        """New drivers whose address said stop, and those whom the list itself calls opted out."""
-        bound = [pk for one, pk in together if one.is_bound]
-        said = [pk for one, pk in together if one.candidate.values.get(Target.STATUS) == OPTED_OUT]
-        if bound:
-            fresh = list(Driver.objects.filter(pk__in=bound))
-            consent.carry_over_suppression(fresh, by=self.by, at=self.now, act=self.of.act)
-        for driver in Driver.objects.filter(pk__in=set(said) - set(bound)):
+        """New drivers whom the list itself calls opted out, and those whose address said stop, by now at the latest."""
+        said = {pk for one, pk in together if one.candidate.values.get(Target.STATUS) == OPTED_OUT}
+        self._carry_over({pk for one, pk in together if one.is_bound and pk in said})
+        for driver in Driver.objects.filter(pk__in=said).exclude(onboarding_status=OPTED_OUT):
             self._withdraw(driver)
-        return {*bound, *said}
+        # a row above may have said stop with the address of a row that was judged before it was written
+        suppressed = queries.bound_addresses(one.candidate for one, _ in together)
+        bound = {
+            pk
+            for one, pk in together
+            if suppressed and suppressed.intersection(queries.addresses_of(one.candidate.values))
+        }
+        self._carry_over(bound - said)
+        return bound | said
+
+    def _carry_over(self, ids: set[UUID]) -> None:
+        if ids:
+            fresh = list(Driver.objects.filter(pk__in=ids))
+            consent.carry_over_suppression(fresh, by=self.by, at=self.now, act=self.of.act)
 
     def _withdraw(self, driver: Driver) -> None:
         consent.withdraw(
