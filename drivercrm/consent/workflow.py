@@ -6,6 +6,7 @@ from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Min, Q
+from django.db.models.functions import Lower
 
 from drivercrm.consent import queries
 from drivercrm.consent.enums import ConsentChannel, ConsentEventKind, ConsentState, Purpose
@@ -256,19 +257,54 @@ def take_back_import(act: UUID, driver_ids: Sequence[UUID], *, moments: Iterable
         back = [pk for pk in first if pk not in kept]
         if back:
             withdrawn = ours.filter(driver_id__in=back, kind=ConsentEventKind.WITHDRAWN)
-            _free_addresses(list(withdrawn.values_list("driver_id", flat=True).distinct()), moments)
+            _free_addresses(list(withdrawn.values_list("driver_id", flat=True).distinct()), moments, act)
             ours.filter(driver_id__in=back).delete()
             project(back)
     return kept
 
 
-def _free_addresses(driver_ids: Sequence[UUID], moments: Iterable[datetime]) -> None:
-    hashes = [
-        queries.address_hash(address)
+def _free_addresses(driver_ids: Sequence[UUID], moments: Iterable[datetime], act: UUID) -> None:
+    """Frees what an import bound, but no address whose other holder has said no outside that import."""
+    addresses = {
+        address
         for driver in Driver.objects.filter(pk__in=driver_ids)
         for address in queries.addresses_of(driver)
-    ]
-    SuppressedAddress.objects.filter(address_hash__in=hashes, since__in=list(moments)).delete()
+    }
+    hashes = {queries.address_hash(address): address for address in addresses}
+    bound = SuppressedAddress.objects.filter(address_hash__in=list(hashes), since__in=list(moments))
+    found = {hashes[value] for value in bound.values_list("address_hash", flat=True)}
+    free = found - _still_refused(found, driver_ids, act)
+    bound.filter(address_hash__in=[queries.address_hash(address) for address in free]).delete()
+
+
+def _still_refused(
+    addresses: Iterable[queries.Address], driver_ids: Sequence[UUID], act: UUID
+) -> set[queries.Address]:
+    """The addresses that somebody else holds who has said no on that channel, outside this act."""
+    values = {value for _, value in addresses}
+    if not values:
+        return set()
+    holders = Driver.objects.alias(mail=Lower("email"), telegram=Lower("telegram_username")).filter(
+        Q(phone__in=values)
+        | Q(whatsapp_number__in=values)
+        | Q(mail__in=values)
+        | Q(telegram__in=values)
+        | Q(identities__value__in=values, identities__until__isnull=True)
+    )
+    others = {driver.pk: driver for driver in holders.exclude(pk__in=driver_ids).distinct()}
+    refused = set(
+        Consent.objects.filter(driver_id__in=list(others), state=ConsentState.WITHDRAWN).values_list(
+            "driver_id", "channel"
+        )
+    )
+    said = ConsentEvent.objects.filter(driver_id__in=list(others), kind=ConsentEventKind.WITHDRAWN)
+    refused &= set(said.exclude(act=act).values_list("driver_id", "channel"))
+    return {
+        address
+        for pk, driver in others.items()
+        for address in queries.addresses_of(driver)
+        if (pk, address[0]) in refused
+    }
 
 
 def carry_over_suppression(

@@ -225,6 +225,22 @@ def test_an_undo_works_across_chunks_and_can_be_repeated(monkeypatch: pytest.Mon
     assert differing(before, dump()) == []
 
 
+def test_the_stop_of_another_driver_with_the_address_stays() -> None:
+    of = staged([["Ayanda Zulu", "0820000001", "opted out"]], ["Name", "Phone", "Status"])
+    of = applied(of)
+    other = staged([["Precious Cele", "0820000001"]], ["Name", "Phone"])
+    imports.settle(other, 2, Decision.ANOTHER, by=NANDI)
+    applied(other)
+    precious = Driver.objects.get(name="Precious Cele")
+    consent.withdraw(precious, source="call", by=NANDI)
+    assert SuppressedAddress.objects.count() == 2
+
+    assert imports.undo(of, by=NANDI) is None
+
+    assert SuppressedAddress.objects.count() == 2
+    assert consent.bound_drivers([precious]) == {precious.pk}
+
+
 def test_after_seven_days_an_import_stays() -> None:
     of = applied(staged(many(1)))
     Import.objects.filter(pk=of.pk).update(finished_at=clock.now() - timedelta(days=7, minutes=1))
