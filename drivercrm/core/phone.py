@@ -31,6 +31,9 @@ TRUNK_ZERO = "Zero after the country code left out"
 UNASSIGNED = "Right length, but no network uses this range"
 FOREIGN = "Number from outside South Africa"
 
+IDENTITY_LEFT_OUT = "(identity number left out)"  # stands in a cell where an identity number stood
+
+_IDENTITY = "An identity number stood here and was left out"
 _NOT_A_NUMBER = "This is not a phone number"
 _TWO_NUMBERS = "Two numbers in one cell"
 _SHORTENED = "The spreadsheet shortened this number and digits are lost"
@@ -69,6 +72,8 @@ def read_phone(value: object) -> PhoneReading:
         return _EMPTY
     if len(text) > _LONGEST_CELL:
         return PhoneReading(problem=_NOT_A_NUMBER)
+    if text == IDENTITY_LEFT_OUT:
+        return PhoneReading(problem=_IDENTITY)
     if text.isdigit() and text.isascii():
         return _from_digits(text, plus=False, notes=())
     return _from_text(text)

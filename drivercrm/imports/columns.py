@@ -2,20 +2,22 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from drivercrm.core.addresses import read_mail
 from drivercrm.core.errors import Refused
-from drivercrm.core.phone import read_phone
+from drivercrm.core.phone import IDENTITY_LEFT_OUT, read_phone
 
 if TYPE_CHECKING:
     from drivercrm.imports.reading import Sheet
 
 SAMPLES = 3
 IDENTITY_DIGITS = 13
+SHORTEST_IDENTITY = 12  # born after 1999, and a spreadsheet has dropped the leading zero
 
 
 class Target(StrEnum):
@@ -126,7 +128,10 @@ _ALIASES: dict[Target, str] = {
     Target.IDENTITY: "id no|id nr|id number|id num|idno|id|identity|identity no|identity number|id document"
     "|identity document|identity document number|sa id|sa id no|sa id number|rsa id|rsa id no|rsa id number"
     "|national id|national id number|passport|passport no|passport number|id passport|id or passport"
-    "|id passport no|id passport number|id no passport no|id nommer",
+    "|id passport no|id passport number|id no passport no|id nommer"
+    "|ids|id nos|id numbers|idnumber|idnumbers|idnr|id doc|id copy|ident|ident no|identification|identification no"
+    "|identification number|said|said no|said number|document no|document nr|document number|passports"
+    "|drivers id|drivers id no|asylum|asylum no",
     Target.IGNORE: "no|nr|row|s n|sn|serial|serial no|item|count|line",
 }
 _ALIAS_TARGETS = {alias: target for target, aliases in _ALIASES.items() for alias in aliases.split("|")}
@@ -169,7 +174,14 @@ _GIVEN_FIRST = frozenset(
 
 # Words inside longer headings, strongest first: “Driver's WhatsApp cell number” is the WhatsApp number.
 _WORDS: tuple[tuple[re.Pattern[str], Target], ...] = (
-    (re.compile(r"\b(?:identity|passport|id (?:no|nr|num|number|document))\b"), Target.IDENTITY),
+    (
+        re.compile(
+            r"^(?!.*\b(?:timo|timorides|path ?pulse|whats ?app|telegram|e ?mail)\b).*"
+            r"\b(?:identity|identification|ident|passports?|asylum|id ?(?:nos?|nrs?|num|numbers?|doc|documents?"
+            r"|copy|copies|card|digits|\d+ digits))\b"
+        ),
+        Target.IDENTITY,
+    ),
     (re.compile(r"\bwhats ?app\b"), Target.WHATSAPP),
     (re.compile(r"\btelegram\b"), Target.TELEGRAM),
     (re.compile(r"\be ?mail\b"), Target.EMAIL),
@@ -185,6 +197,7 @@ _WORDS: tuple[tuple[re.Pattern[str], Target], ...] = (
     (re.compile(r"\bstatus\b"), Target.STATUS),
     (re.compile(r"\blanguage\b"), Target.LANGUAGE),
     (re.compile(r"\b(?:notes?|comments?|remarks?)\b"), Target.NOTES),
+    (re.compile(r"\bids?\b"), Target.IDENTITY),
 )
 # A number that belongs to somebody else, or to a car, is not the driver's.
 _NOT_THE_DRIVERS = re.compile(
@@ -234,24 +247,136 @@ def header_score(headings: Iterable[str]) -> int:
     return len(found) + (10 if names and found & _SAYS_REACHED else 0)
 
 
-_IDENTITY = re.compile(r"(?<!\d)(\d{6})[ -]?\d{4}[ -]?\d{2}[ -]?\d(?!\d)")
+_LAYOUT = re.compile(r"\d{6}[ -]?\d{4}[ -]?\d{2}[ -]?\d")
+_LETTERS_FOR_ZEROS = re.compile(r"[\doO]{13}")
+_AS_NUMBER = re.compile(r"(\d+)\.0*")
+_SCIENTIFIC = re.compile(r"\d(?:\.\d+)?[eE]\+?1[12]")
+_DIGITS = re.compile(r"\d+")
+_SEPARATORS = re.compile(r"[\W_]*")
+_DASHES = re.compile("[\u2010-\u2015\u2212]")
+_WHOLE_NUMBER = 10  # a group of ten digits is a phone number, not the beginning of an identity number
 _MANY = 0.5
 _ENOUGH = 2
 
 
 def is_identity_number(text: str) -> bool:
-    """Whether a value is laid out as a South African identity number: 13 digits that begin with a birth date."""
-    match = _IDENTITY.fullmatch(text.strip())
-    return bool(match and _is_date(match[1]))
+    """Whether a value is laid out as a South African identity number: 13 digits that begin with a birth date.
+
+    Other separators, or 12 digits where a leading zero was lost, need the check digit as well.
+    """
+    text = _plain(text).strip(" '")
+    if _SCIENTIFIC.fullmatch(text):
+        text = str(int(Decimal(text)))
+    if whole := _AS_NUMBER.fullmatch(text):
+        text = whole[1]
+    if _LETTERS_FOR_ZEROS.fullmatch(text):
+        text = text.replace("o", "0").replace("O", "0")
+    digits = "".join(_DIGITS.findall(text))
+    if _LAYOUT.fullmatch(text):
+        return _is_date(digits)
+    return _is_valid(digits) and (len(digits) == IDENTITY_DIGITS or text == digits) and not _letters(text)
 
 
 def without_identity_numbers(text: str) -> str:
     """The text without identity numbers: all of it when it is one, valid ones inside a longer text."""
-    if len(text) < IDENTITY_DIGITS:
+    if _count(text) < SHORTEST_IDENTITY:
         return text
     if is_identity_number(text):
         return ""
-    return _IDENTITY.sub(lambda match: "" if _is_valid_identity(match) else match[0], text)
+    plain = _plain(text)
+    kept, at = [], 0
+    for start, end in _valid_spans(plain):
+        if start >= at:
+            kept.append(plain[at:start])
+            at = end
+    return "".join((*kept, plain[at:])) if kept else text
+
+
+def without_any_identity(text: str) -> str:
+    """A cell of a column that is left out: also without 12 or 13 digits that only begin with a birth date."""
+    cleaned = without_identity_numbers(text)
+    if _count(cleaned) < SHORTEST_IDENTITY:
+        return cleaned
+    return "" if _looks_like_identity(cleaned) else cleaned
+
+
+def number_without_identity(text: str) -> str:
+    """A cell of phone numbers; what holds too many digits for one may be an identity number and is marked so."""
+    if _count(text) < SHORTEST_IDENTITY:
+        return text
+    reading = read_phone(text)
+    if reading.e164:
+        return text
+    if without_any_identity(text) != text or not _is_several(text):
+        return IDENTITY_LEFT_OUT
+    return text
+
+
+def id_without_identity(text: str) -> str:
+    """A cell of other ids, marked where it holds an identity number, with or without its check digit right."""
+    return text if without_any_identity(text) == text else IDENTITY_LEFT_OUT
+
+
+def _is_several(text: str) -> bool:
+    """Whether every run of digits can be (part of) a phone number of its own."""
+    return _count(text) >= 2 * (_WHOLE_NUMBER - 1) and all(
+        _count(part) < SHORTEST_IDENTITY for part in re.split(r"[/,;&|\n\\ ]|\bor\b|\band\b", _plain(text))
+    )
+
+
+def _looks_like_identity(text: str) -> bool:
+    return any(
+        _is_date(group.zfill(IDENTITY_DIGITS))
+        for group in (*_DIGITS.findall(_plain(text)), _joined(text))
+        if len(group) in {SHORTEST_IDENTITY, IDENTITY_DIGITS}
+    )
+
+
+def _joined(text: str) -> str:
+    return "" if _letters(text) else "".join(_DIGITS.findall(_plain(text)))
+
+
+def _letters(text: str) -> bool:
+    return any(character.isalpha() for character in text)
+
+
+def _count(text: str) -> int:
+    if len(text) < SHORTEST_IDENTITY:
+        return 0
+    if _SCIENTIFIC.fullmatch(text.strip()):
+        return IDENTITY_DIGITS
+    return sum(1 for character in text if character.isdigit() or character in "oO")
+
+
+def _plain(text: str) -> str:
+    """Compatible characters made plain, dashes and spaces alike, and what cannot be seen left out."""
+    if text.isascii():
+        return " ".join(text.split()) if "  " in text or "\t" in text else text
+    text = _DASHES.sub("-", unicodedata.normalize("NFKC", text))
+    text = "".join(c for c in text if unicodedata.category(c) not in {"Cf", "Mn", "Me"})
+    return re.sub(r"[^\S\n]+", " ", text)
+
+
+def _valid_spans(text: str) -> Iterable[tuple[int, int]]:
+    """Where valid identity numbers stand, their digits together or apart, or glued to other digits."""
+    groups = list(_DIGITS.finditer(text))
+    for first, match in enumerate(groups):
+        digits, end = match[0], match.end()
+        if len(digits) > IDENTITY_DIGITS:
+            if _is_valid(digits[:IDENTITY_DIGITS]) or _is_valid(digits[-IDENTITY_DIGITS:]):
+                yield match.span()
+        elif len(digits) >= SHORTEST_IDENTITY:
+            if _is_valid(digits):
+                yield match.span()
+        elif len(digits) < _WHOLE_NUMBER:
+            for after in groups[first + 1 : first + IDENTITY_DIGITS]:
+                if not _SEPARATORS.fullmatch(text, end, after.start()):
+                    break
+                digits, end = digits + after[0], after.end()
+                if len(digits) >= IDENTITY_DIGITS:
+                    break
+            if len(digits) == IDENTITY_DIGITS and _is_valid(digits):
+                yield match.start(), end
 
 
 def _is_date(digits: str) -> bool:
@@ -259,11 +384,14 @@ def _is_date(digits: str) -> bool:
     return 1 <= month <= 12 and 1 <= day <= 31
 
 
-def _is_valid_identity(match: re.Match[str]) -> bool:
+def _is_valid(digits: str) -> bool:
     """A birth date and Luhn's check digit: both by chance is one in three hundred."""
-    digits = [int(digit) for digit in re.sub(r"\D", "", match[0])]
-    doubled = [digit * 2 - 9 if digit > 4 else digit * 2 for digit in digits[-2::-2]]
-    return _is_date(match[1]) and (sum(doubled) + sum(digits[-1::-2])) % 10 == 0
+    if len(digits) not in {SHORTEST_IDENTITY, IDENTITY_DIGITS}:
+        return False
+    digits = digits.zfill(IDENTITY_DIGITS)
+    figures = [int(digit) for digit in digits]
+    doubled = [figure * 2 - 9 if figure > 4 else figure * 2 for figure in figures[-2::-2]]
+    return _is_date(digits) and (sum(doubled) + sum(figures[-1::-2])) % 10 == 0
 
 
 def _is_mostly_identity(values: Sequence[str]) -> bool:
@@ -296,7 +424,10 @@ def _suggestion(index: int, heading: str, values: Sequence[str]) -> Suggestion:
     if target is Target.OPT_IN:
         reason = "Consent comes from the basis you state, so this column is left out"
         target = Target.IGNORE
+    if target in _NUMBERS:
+        values = [number_without_identity(value) for value in values]
     samples = () if target is Target.IDENTITY else _samples(values)
+    heading = without_identity_numbers(heading)
     return Suggestion(index, heading, target, confidence, reason, is_surname_first(heading), samples)
 
 
@@ -410,17 +541,29 @@ def status_of(value: str) -> str | None:
     return _STATUS_OF.get(heading_key(value))
 
 
-_NEVER_SCRUBBED = {Target.PHONE, Target.WHATSAPP, Target.TIMO_ID, Target.PATHPULSE_ID}
+_NUMBERS = {Target.PHONE, Target.WHATSAPP}
+_SCRUBS: dict[Target, Callable[[str], str]] = {
+    Target.PHONE: number_without_identity,
+    Target.WHATSAPP: number_without_identity,
+    Target.TIMO_ID: id_without_identity,
+    Target.PATHPULSE_ID: id_without_identity,
+    Target.IGNORE: without_any_identity,
+}
 
 
 def drop_identity(sheet: "Sheet", keep: Iterable[int] = ()) -> "Sheet":
-    """The sheet without identity numbers, in their own columns or anywhere else (spec §4, §10).
+    """The sheet without identity numbers, in their own columns, in headings or anywhere else (spec §4, §10).
 
     Columns recognised by heading or by content read as empty from here on, and numbers written into other
-    cells are taken out; `keep` names columns that somebody has mapped on purpose.
+    cells are taken out. `keep` names columns that somebody has mapped on purpose: they stay, but an identity
+    number in them is only marked.
     """
     kept = frozenset(keep)
     suggestions = suggest(sheet.headings, sheet.sample_columns())
     dropped = {s.index for s in suggestions if s.target is Target.IDENTITY} - kept
-    spared = {s.index for s in suggestions if s.target in _NEVER_SCRUBBED}
-    return sheet.without(dropped, scrub=without_identity_numbers, spare=kept | spared)
+    scrubs = {s.index: _SCRUBS[s.target] for s in suggestions if s.target in _SCRUBS}
+    scrubs |= dict.fromkeys(
+        kept - {s.index for s in suggestions if s.target in _NUMBERS}, id_without_identity
+    )
+    clean = sheet.without(dropped, scrub=without_identity_numbers, by_column=scrubs)
+    return replace(clean, headings=tuple(map(without_identity_numbers, sheet.headings)))

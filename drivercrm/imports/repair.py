@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from drivercrm.core.addresses import read_mail, read_telegram_username
 from drivercrm.core.names import tidy_name
-from drivercrm.core.phone import PhoneReading, read_phone
-from drivercrm.imports.columns import ColumnMap, Target, heading_key, status_of
+from drivercrm.core.phone import IDENTITY_LEFT_OUT, PhoneReading, read_phone
+from drivercrm.imports.columns import ColumnMap, Target, heading_key, id_without_identity, status_of
 from drivercrm.imports.reading import Row
 
 LONGEST: dict[Target, int] = {
@@ -67,8 +67,8 @@ class Repairer:
             Target.TELEGRAM: _telegram,
             Target.AREA: _area,
             Target.LANGUAGE: lambda candidate, text: _short(candidate, Target.LANGUAGE, text),
-            Target.TIMO_ID: lambda candidate, text: _short(candidate, Target.TIMO_ID, text),
-            Target.PATHPULSE_ID: lambda candidate, text: _short(candidate, Target.PATHPULSE_ID, text),
+            Target.TIMO_ID: lambda candidate, text: _id(candidate, Target.TIMO_ID, text),
+            Target.PATHPULSE_ID: lambda candidate, text: _id(candidate, Target.PATHPULSE_ID, text),
             Target.STATUS: self._status,
             Target.FIRST_CONTACT: self._first_contact,
             Target.NOTES: _notes,
@@ -186,6 +186,15 @@ def _short(candidate: Candidate, target: Target, text: str) -> None:
     else:
         label = target.replace("_", " ").capitalize()
         candidate.notes.append(f"{label} left out: longer than {LONGEST[target]} characters")
+
+
+def _id(candidate: Candidate, target: Target, text: str) -> None:
+    """An identity number is never taken for the id of an app, even when a person types it."""
+    if id_without_identity(text) != IDENTITY_LEFT_OUT:
+        _short(candidate, target, text)
+    elif candidate.problem is None:
+        label = "TimoRides" if target is Target.TIMO_ID else "PathPulse"
+        candidate.problem = f"An identity number stood in place of the {label} id and was left out"
 
 
 def _notes(candidate: Candidate, text: str) -> None:

@@ -3,6 +3,7 @@
 import pytest
 
 from drivercrm.core.errors import Refused
+from drivercrm.core.phone import IDENTITY_LEFT_OUT
 from drivercrm.imports.columns import (
     ColumnMap,
     Confidence,
@@ -175,7 +176,99 @@ def test_identity_numbers_are_dropped_wherever_they_stand() -> None:
     assert (rows[3].cells, rows[3].blank) == (("", "", "", ""), False)
 
 
-def test_identity_numbers_mapped_on_purpose_are_kept() -> None:
-    sheet = read(f"Name,ID NO,Cell\r\nA B,{VALID_ID},0821234567\r\n".encode())
+def test_identity_numbers_in_a_column_mapped_on_purpose_are_only_marked() -> None:
+    sheet = read(f"Name,ID NO,Cell\r\nA B,{VALID_ID},0821234567\r\nC D,D-17,0821234568\r\n".encode())
 
-    assert [row.cells for row in drop_identity(sheet, keep={1}).rows()] == [("A B", VALID_ID, "0821234567")]
+    assert [row.cells[1] for row in drop_identity(sheet, keep={1}).rows()] == [IDENTITY_LEFT_OUT, "D-17"]
+
+
+@pytest.mark.parametrize("heading", ["Cell", "WhatsApp", "TimoRides ID", "PathPulse ID"])
+@pytest.mark.parametrize("text", [VALID_ID, "8001015009088", "800101 5009 087", f"0831234567/{VALID_ID}"])
+def test_identity_numbers_among_numbers_and_ids_are_marked(heading: str, text: str) -> None:
+    rest = "A B,a@example.org," + "\r\nC D,c@example.org,0831234567" * 3
+    sheet = read(f"Name,Email,{heading}\r\nE F,e@example.org,{text}\r\n{rest}\r\n".encode())
+
+    assert next(drop_identity(sheet).rows()).cells[2] == IDENTITY_LEFT_OUT
+
+
+def test_numbers_of_drivers_are_not_marked() -> None:
+    numbers = [
+        "0027831234567",
+        "+44 7911 123456",
+        "27831234567 / 27821234567",
+        "083 123 4567 or 082 123 4567",
+    ]
+    lines = "\r\n".join(f"A B,{number}" for number in numbers)
+
+    assert [row.cells[1] for row in drop_identity(read(f"Name,Cell\r\n{lines}".encode())).rows()] == numbers
+
+
+def test_identity_numbers_in_a_column_left_out_and_in_headings_are_taken_out() -> None:
+    sheet = read(
+        f"Name,Cell,Ref {VALID_ID}\r\nA B,0821234567,seen 8001015009088\r\nC D,0821234568,x".encode()
+    )
+    clean = drop_identity(sheet)
+
+    assert clean.headings == ("Name", "Cell", "Ref ")
+    assert [row.cells[2] for row in clean.rows()] == ["", "x"]
+    assert suggest(sheet.headings, sheet.sample_columns())[2].heading == "Ref "
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "80 01 01 5009 087",
+        "800101/5009/087",
+        "800101\u00a0 5009\u2013087",
+        "800101\u200b5009087",
+        "8001015009087.0",
+        "105055009085",
+        "8.001015009087E+12",
+        "8OO1O15OO9O87",
+        "838001015009087",
+        "\uff18\uff10\uff10\uff11\uff10\uff11\uff15\uff10\uff10\uff19\uff10\uff18\uff17",
+    ],
+)
+def test_identity_numbers_are_seen_however_they_are_written(text: str) -> None:
+    assert without_identity_numbers(text) == ""
+
+
+@pytest.mark.parametrize(
+    "text", ["2026-11-17 08:30:00", "2021-01-12 08:30", "0831234567 0821234567", "Bay 12, 083 123 4567, 4001"]
+)
+def test_other_numbers_stay(text: str) -> None:
+    assert without_identity_numbers(text) == text
+
+
+@pytest.mark.parametrize(
+    "heading",
+    [
+        "ID NUMBERS",
+        "IDs",
+        "Identification No",
+        "IDNUMBER",
+        "ID Doc",
+        "ID Copy",
+        "Ident No",
+        "SAID",
+        "Document No",
+    ]
+    + ["Passports", "Driver's ID", "ID (13 digits)", "Contact details (ID)"],
+)
+def test_headings_of_identity_numbers(heading: str) -> None:
+    named = target_of(heading)
+    assert named and named[0] is Target.IDENTITY
+
+
+@pytest.mark.parametrize(
+    ("heading", "target"),
+    [
+        ("TimoRides ID number", Target.TIMO_ID),
+        ("PathPulse ID no", Target.PATHPULSE_ID),
+        ("WhatsApp ID number", Target.WHATSAPP),
+        ("Driver ID", Target.TIMO_ID),
+    ],
+)
+def test_ids_of_apps_are_no_identity_numbers(heading: str, target: Target) -> None:
+    named = target_of(heading)
+    assert named and named[0] is target

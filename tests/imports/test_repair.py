@@ -162,3 +162,13 @@ def test_a_place_has_one_spelling(typed: str, place: str) -> None:
 )
 def test_days_are_read_day_first_and_never_guessed(text: str, day: dt.date | None) -> None:
     assert read_day(text) == day
+
+
+def test_an_identity_number_in_place_of_another_needs_a_person() -> None:
+    left_out = "(identity number left out)"
+
+    assert repaired(name="A B", phone=left_out).problem == "An identity number stood here and was left out"
+    typed = repaired(name="A B", phone="0821234567", timo_driver_id="8001015009087")
+    assert typed.problem == "An identity number stood in place of the TimoRides id and was left out"
+    assert "timo_driver_id" not in typed.values
+    assert repaired(name="A B", pathpulse_account_id=left_out).problem is not None

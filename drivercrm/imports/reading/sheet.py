@@ -1,6 +1,6 @@
 """What every list becomes: a row of headings, and rows under it numbered as the spreadsheet shows them."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import NamedTuple
@@ -8,7 +8,7 @@ from typing import NamedTuple
 from drivercrm.core.addresses import read_mail
 from drivercrm.core.errors import Refused
 from drivercrm.core.phone import read_phone
-from drivercrm.imports.columns import IDENTITY_DIGITS, header_score, is_identity_number
+from drivercrm.imports.columns import SHORTEST_IDENTITY, header_score, is_identity_number
 
 MAX_ROWS = 1_000_000
 MAX_COLUMNS = 256
@@ -53,15 +53,24 @@ class Sheet:
         return [[cells[index] for cells in first] for index in range(len(self.headings))]
 
     def without(
-        self, columns: Iterable[int], *, scrub: Callable[[str], str], spare: Iterable[int]
+        self,
+        columns: Iterable[int],
+        *,
+        scrub: Callable[[str], str],
+        spare: Iterable[int] = (),
+        by_column: Mapping[int, Callable[[str], str]] | None = None,
     ) -> "Sheet":
-        """The sheet with whole columns read as empty, and `scrub` applied to every cell outside `spare`."""
+        """The sheet with whole columns read as empty, and `scrub` applied to every cell outside `spare`.
+
+        `by_column` names columns that have a scrub of their own.
+        """
         emptied, spared, source = frozenset(columns), frozenset(spare), self.source
+        own = by_column or {}
 
         def cleaned() -> Iterator[Row]:
             for number, cells, blank in source():
                 kept = [
-                    cell if len(cell) < IDENTITY_DIGITS or index in spared else scrub(cell)
+                    cell if len(cell) < SHORTEST_IDENTITY or index in spared else own.get(index, scrub)(cell)
                     for index, cell in enumerate(cells)
                 ]
                 for index in emptied:
