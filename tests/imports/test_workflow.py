@@ -300,6 +300,42 @@ def test_a_merge_writes_the_picked_fields() -> None:
     assert (there.name, there.email, there.area) == ("Nazeem Fredericks", "gift@example.org", "Durban")
 
 
+def two_holders() -> tuple[Driver, Driver]:
+    there = make_driver("Nazeem Fredericks", phone="+27820000001", by=automation("test"))
+    return there, make_driver("Busi Cele", phone="+27820000002", by=automation("test"))
+
+
+def test_a_corrected_cell_takes_back_a_decision_about_somebody_else() -> None:
+    _, busi = two_holders()
+    of = staged([["Precious Zulu", "0820000001", "p@example.org"]])
+    imports.settle(of, 2, Decision.SAME, by=NANDI)
+
+    row = imports.fix_cell(of, 2, {1: "0820000002"}, by=NANDI)
+
+    assert (row.verdict, row.code, row.match_id, row.decision) == ("review", "shared_number", busi.pk, "")
+    with pytest.raises(Refused, match="Nothing to import"):
+        imports.start(of, by=NANDI)
+
+
+def test_a_decision_is_not_carried_to_whoever_has_the_number_when_the_list_runs() -> None:
+    there, busi = two_holders()
+    of = staged([["Precious Zulu", "0820000001", "p@example.org"], ["Anele Khumalo", "0820000009", ""]])
+    imports.settle(of, 2, Decision.SAME, by=NANDI, picks={"name": "file"})
+    drivers.edit(there, {"phone": "+27820000003"}, by=NANDI)
+    drivers.edit(busi, {"phone": "+27820000001"}, by=NANDI)
+
+    of = applied(of)
+
+    assert (of.created_count, of.updated_count) == (1, 0)
+    assert sorted(Driver.objects.values_list("name", "email")) == [
+        ("Anele Khumalo", None),
+        ("Busi Cele", None),
+        ("Nazeem Fredericks", None),
+    ]
+    row = ImportRow.objects.get(of=of, number=2)
+    assert (row.verdict, row.match_id, row.decision) == ("review", busi.pk, "")
+
+
 def test_merging_two_rows_fills_the_empty_fields_of_the_first() -> None:
     of = staged([["Ayanda Zulu", "0820000001", ""], ["Ayanda Zulu", "0820000001", "ayanda@example.org"]])
     assert verdicts(of) == {2: "create", 3: "duplicate"}

@@ -44,10 +44,19 @@ REPAIRS = frozenset({LETTER_O, LOST_ZERO, COUNTRY_CODE, TRUNK_ZERO, LIST_NUMBER}
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What a person decided about a row, and the values they picked for a merge: field → "file" or "kept"."""
+    """What a person decided about a row, and the values they picked for a merge: field → "file" or "kept".
+
+    `saw` is the driver and the earlier row that stood beside it: the decision is about these two and nobody else.
+    """
 
     decision: str = Decision.NONE
     picks: Mapping[str, str] | None = None
+    saw: tuple[UUID | None, int | None] = (None, None)
+
+    def is_about(self, judgement: Judgement) -> bool:
+        """Whether the row still resembles whom it resembled when a person decided."""
+        about_two = {Decision.SAME, Decision.ANOTHER}
+        return self.decision not in about_two or self.saw == (judgement.driver, judgement.earlier_row)
 
 
 SAID_NOTHING = Said()
@@ -112,6 +121,8 @@ class Judging:
     ) -> Judged:
         is_out = said.decision == Decision.LEAVE_OUT
         judgement = self._judge.judge(candidate, around.around(candidate), remember=not is_out)
+        if not said.is_about(judgement):
+            said = SAID_NOTHING
         # a contested number is in the row's own values only, and may be the one that said stop
         creates = judgement.verdict == Verdict.CREATE or (
             said.decision == Decision.ANOTHER and judgement.code in ABOUT_TWO
@@ -201,6 +212,7 @@ class Staged(NamedTuple):
     verdict: str
     code: str
     match_id: UUID | None
+    earlier_row: int | None
 
 
 def read_staged(rows: "QuerySet[ImportRow]") -> list[Staged]:
@@ -222,7 +234,7 @@ def row_of(row: Staged | ImportRow) -> Row:
 
 def said_of(row: Staged | ImportRow) -> Said:
     """What a person has decided about a staged row."""
-    return Said(row.decision, row.picks) if row.decision else SAID_NOTHING
+    return Said(row.decision, row.picks, (row.match_id, row.earlier_row)) if row.decision else SAID_NOTHING
 
 
 def basis_of(of: Import) -> Basis:

@@ -397,13 +397,21 @@ def judge_all(of: Import) -> None:
 
 
 def keep_verdicts(staged: Sequence[Staged], judged: Sequence[Judged], *, always: bool = False) -> None:
-    """Writes verdicts beside their rows: all of them, or those that are not what they were."""
-    lines = []
+    """Writes verdicts beside their rows: all of them, or those that are not what they were.
+
+    A decision about somebody whom the row no longer resembles is taken away: a person looks again.
+    """
+    lines, undecided = [], []
     for row, one in zip(staged, judged, strict=True):
         verdict = one.judgement
-        if always or (row.verdict, row.code, row.match_id) != (verdict.verdict, verdict.code, verdict.driver):
+        stood = (row.verdict, row.code, row.match_id, row.earlier_row)
+        if always or stood != (verdict.verdict, verdict.code, verdict.driver, verdict.earlier_row):
             lines.append((*verdict_values(one), row.pk))
+        if row.decision and not one.said.decision:
+            undecided.append(row.pk)
     update_rows(ImportRow, VERDICT_COLUMNS, lines)
+    if undecided:
+        ImportRow.objects.filter(pk__in=undecided).update(decision="", picks={})
 
 
 def drop(of: Import, *, by: Actor) -> None:
