@@ -88,6 +88,36 @@ def test_updates_statuses_consent_and_closed_follow_ups_are_put_back() -> None:
     assert consent.rebuild() == {"consent": 0}
 
 
+def test_those_who_share_an_address_with_somebody_opted_out_are_put_back() -> None:
+    friend = make_driver("Bongi Cele", phone="+27820000001", by=SYNC)
+    consent.grant(friend, channels=["whatsapp"], purposes=["service"], source="call", evidence="x", by=NANDI)
+    before = dump()
+    of = staged([["Ayanda Zulu", "0820000001", "opted out"]], ["Name", "Phone", "Status"])
+    imports.settle(of, 2, Decision.ANOTHER, by=NANDI)
+
+    of = applied(of)
+    friend.refresh_from_db()
+    assert (friend.onboarding_status, friend.communication_opt_in) == ("opted_out", False)
+    assert imports.undo(of, by=NANDI) is None
+
+    assert differing(before, dump()) == []
+
+
+def test_an_address_of_somebody_who_said_no_binds_the_driver_it_is_given_to() -> None:
+    gone = make_driver("Gone Already", phone="+27820000005", email="gone@example.org", by=SYNC)
+    consent.withdraw(gone, channels=["email"], source="reply", by=NANDI)
+    gone.delete()
+    driver = make_driver("Ayanda Zulu", phone="+27820000001", by=SYNC)
+    before = dump()
+
+    of = applied(staged([["Ayanda Zulu", "0820000001", "gone@example.org"]]))
+    states = {event.channel: event.kind for event in driver.consent_events.all()}
+    assert states == {"email": "withdrawn"}
+    assert imports.undo(of, by=NANDI) is None
+
+    assert differing(before, dump()) == []
+
+
 def test_merged_rows_are_put_back_too() -> None:
     make_driver("Nazeem Fredericks", phone="+27820000001", by=SYNC)
     before = dump()

@@ -1,12 +1,16 @@
 """Staging, matching, settling and running a list (spec §10)."""
 
 import json
+from datetime import timedelta
 from pathlib import Path
+from uuid import UUID
 
 import pytest
+from django.db import IntegrityError
 
 from drivercrm.consent import queries as consents
 from drivercrm.consent import workflow as consent
+from drivercrm.core import clock
 from drivercrm.core.actors import automation
 from drivercrm.core.errors import Refused
 from drivercrm.drivers import workflow as drivers
@@ -15,6 +19,7 @@ from drivercrm.imports import workflow as imports
 from drivercrm.imports.enums import Decision, ImportState
 from drivercrm.imports.models import Import, ImportRow
 from drivercrm.imports.reading import read
+from drivercrm.imports.workflow import running
 from drivercrm.journal.models import Change, Entry
 from tests.factories import NANDI, make_driver
 from tests.imports.lists import (
@@ -334,6 +339,56 @@ def test_a_decision_is_not_carried_to_whoever_has_the_number_when_the_list_runs(
     ]
     row = ImportRow.objects.get(of=of, number=2)
     assert (row.verdict, row.match_id, row.decision) == ("review", busi.pk, "")
+
+
+def test_a_merge_takes_no_id_from_another_driver() -> None:
+    there = make_driver("Old Man", phone="+27820000001", by=automation("test"))
+    busi = make_driver("Busi Cele", phone="+27820000002", timo_driver_id="T-9", by=automation("test"))
+    of = staged(
+        [["Old Man", "0820000001", "T-9", "Umlazi"], ["New One", "0820000003", "", ""]],
+        ["Name", "Phone", "Driver ID", "Area"],
+    )
+    assert verdicts(of)[2] == "review"
+    imports.settle(of, 2, Decision.SAME, by=NANDI, picks={"timo_driver_id": "file", "phone": "file"})
+
+    of = applied(of)
+
+    assert (of.state, of.created_count) == (ImportState.DONE, 1)
+    there.refresh_from_db()
+    busi.refresh_from_db()
+    assert (there.phone, there.timo_driver_id) == ("+27820000001", None)
+    assert (busi.name, busi.timo_driver_id) == ("Busi Cele", "T-9")
+
+
+def test_an_import_that_fails_holds_up_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    bad, good = staged(many(1)), staged(many(1, start=5))
+    for of in (bad, good):
+        imports.start(of, by=NANDI, in_background=False)
+    Import.objects.update(progress_at=clock.now() - timedelta(days=1))
+    really = running.run
+
+    def run(pk: UUID) -> None:
+        if pk == bad.pk:
+            raise IntegrityError
+        really(pk)
+
+    monkeypatch.setattr(running, "run", run)
+
+    assert imports.resume_silent() == 2
+    assert [Import.objects.get(pk=of.pk).state for of in (bad, good)] == ["running", "done"]
+
+
+def test_merging_the_rest_keeps_every_name() -> None:
+    there, _ = two_holders()
+    of = staged([["Precious Zulu", "0820000001", "p@example.org"]])
+
+    assert imports.settle_the_rest(of, Decision.SAME, by=NANDI) == 1
+    applied(of)
+
+    before = (there.name, there.given_name)
+    there.refresh_from_db()
+    assert (there.name, there.email) == ("Nazeem Fredericks", "p@example.org")
+    assert there.given_name in {before[1], "Nazeem"}
 
 
 def test_merging_two_rows_fills_the_empty_fields_of_the_first() -> None:

@@ -183,7 +183,10 @@ def _heap(judgement: Judgement, said: Said) -> str:
 
 
 def merged_values(judged: Judged, known: Known, *, fill_only: bool = False) -> dict[str, str]:
-    """What a merge writes: the picked fields; without a pick, what an update would, or only empty fields."""
+    """What a merge writes: the picked fields; without a pick, what an update would, or only empty fields.
+
+    The name stays unless it is picked.
+    """
     picks = judged.said.picks or {}
     usual = changes_to(known, judged.candidate)
     values: dict[str, str] = {}
@@ -192,6 +195,8 @@ def merged_values(judged: Judged, known: Known, *, fill_only: bool = False) -> d
             chosen = name in usual
         elif name in picks:
             chosen = picks[name] == "file"
+        elif name in {Target.NAME, Target.GIVEN_NAME} and picks.get(Target.NAME) != "file":
+            chosen = not known.values.get(name)  # nobody is renamed unless a person picks the name
         else:
             chosen = name in usual and (not fill_only or not known.values.get(name))
         if chosen and (known.values.get(name) or "") != value:

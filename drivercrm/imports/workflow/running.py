@@ -5,6 +5,7 @@ writes every fact of them, and moves `done_through` forward. So a process that d
 runs the import next goes on behind them; and two who run it at once take turns.
 """
 
+import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from drivercrm.consent import workflow as consent
 from drivercrm.consent.enums import Purpose
 from drivercrm.core import clock
 from drivercrm.core.actors import Actor
+from drivercrm.core.addresses import mail_key
 from drivercrm.core.bulk import update_rows
 from drivercrm.core.errors import Refused
 from drivercrm.drivers import workflow as drivers
@@ -29,7 +31,8 @@ from drivercrm.imports.columns import Target
 from drivercrm.imports.enums import Decision, Did, ImportState, RowVerdict
 from drivercrm.imports.events import ImportFinished, ImportStarted, ImportStopped
 from drivercrm.imports.models import Import, ImportRow
-from drivercrm.imports.verdicts import OPTED_OUT
+from drivercrm.imports.repair import Candidate
+from drivercrm.imports.verdicts import OPTED_OUT, Keys, keys_of
 from drivercrm.imports.workflow.judging import (
     CHUNK,
     Judged,
@@ -45,10 +48,18 @@ from drivercrm.imports.workflow.staging import keep_verdicts, locked_import
 from drivercrm.imports.workflow.states import move
 from drivercrm.journal import workflow as journal
 
+log = logging.getLogger(__name__)
+
 SOURCE = "import"
 PAUSE = 0.02  # seconds between chunks on SQLite, so that other writers get their turn (stack.md, section 5)
 ATTEMPTS = 6
 IMPORT_LOCK = 0x6472_6976_6572  # one chunk of any import at a time on PostgreSQL
+CHANNELS_OF = {
+    "phone": ("phone", "whatsapp"),
+    "whatsapp_number": ("whatsapp",),
+    "email": ("email",),
+    "telegram_username": ("telegram",),
+}
 # Columns that are kept by their own rooms' rules, never written as they stand in a list.
 _NOT_WRITTEN = {Target.STATUS, Target.FIRST_CONTACT, Target.OPT_IN}
 
@@ -202,6 +213,7 @@ class _Writing:
     made: dict[int, UUID] = field(default_factory=dict)
     new: list[tuple[Judged, UUID]] = field(default_factory=list)
     did: dict[int, tuple[UUID, str, dict[str, Any]]] = field(default_factory=dict)
+    others: dict[UUID, datetime] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.by = actor_of(self.of)
@@ -278,6 +290,11 @@ class _Writing:
             consent.carry_over_suppression(fresh, by=self.by, at=self.now, act=self.of.act)
 
     def _withdraw(self, driver: Driver) -> None:
+        """Consent reaches whoever shares the address; when they were last touched is kept for the undo."""
+        numbers = {number for number in (driver.phone, driver.whatsapp_number) if number}
+        mails = {mail_key(driver.email)} if driver.email else set()
+        sharing = queries.neighbours(Keys(set(), numbers, mails, set(), set())).drivers.keys() - {driver.pk}
+        stood = dict(Driver.objects.filter(pk__in=sharing).values_list("pk", "updated_at"))
         consent.withdraw(
             driver,
             source=SOURCE,
@@ -286,6 +303,8 @@ class _Writing:
             at=self.now,
             act=self.of.act,
         )
+        touched = Driver.objects.filter(pk__in=sharing, updated_at=self.now).values_list("pk", flat=True)
+        self.others |= {pk: stood[pk] for pk in touched if stood[pk] != self.now and pk not in self.others}
 
     def _move(self, rows: Sequence[tuple[Mapping[str, str], UUID]]) -> None:
         """Dates the first contact, then moves each driver to the status of the list, never back."""
@@ -352,6 +371,7 @@ class _Writing:
         out = [pk for pk, changed in changes.items() if changed.get(Target.STATUS) == OPTED_OUT]
         for driver in Driver.objects.filter(pk__in=[pk for pk in out if pk in written]):
             self._withdraw(driver)
+        self._bind(written)
         agreed = list(
             Driver.objects.filter(pk__in=[pk for pk in agreeing if pk in written and pk not in out])
         )
@@ -361,16 +381,36 @@ class _Writing:
             self.did[rows[pk].row.number] = (pk, Did.UPDATED, as_json(one))
             self.of.updated_count += 1
 
+    def _bind(self, written: Mapping[UUID, "drivers.Written"]) -> None:
+        """A driver who is given an address whose holder said no is bound on its channel."""
+        for column, channels in CHANNELS_OF.items():
+            given = [pk for pk, one in written.items() if column in one.fields]
+            if given:
+                consent.carry_over_suppression(
+                    list(Driver.objects.filter(pk__in=given)),
+                    by=self.by,
+                    at=self.now,
+                    act=self.of.act,
+                    only=channels,
+                    are_new=False,
+                )
+
     def _changes(self, pk: UUID, one: Judged) -> dict[str, str]:
         if not one.is_merge:
             return {str(name): after for name, (_, after) in one.judgement.changes.items()}
         known = queries.known_driver(pk)
         if known is None:
             return {}
-        return merged_values(one, known, fill_only=one.judgement.driver is None)
+        values = merged_values(one, known, fill_only=one.judgement.driver is None)
+        held = _held_by_others(one.candidate, pk)
+        return {name: value for name, value in values.items() if name not in held}
 
     def _keep_rows(self) -> None:
         numbers = {row.number: row.pk for row in self.staged}
+        if self.others:  # beside any row of the chunk: they are put back together
+            number, (pk, did, wrote) = next(iter(self.did.items()))
+            others = {str(other): moment.isoformat() for other, moment in self.others.items()}
+            self.did[number] = (pk, did, wrote | {"others": others, "at": self.now.isoformat()})
         update_rows(
             ImportRow,
             ("driver_id", "did", "wrote"),
@@ -391,6 +431,28 @@ def _free_values(one: Judged) -> dict[str, Any]:
     return values
 
 
+def _held_by_others(candidate: Candidate, pk: UUID) -> set[str]:
+    """The addresses and ids of a row that belong to other drivers: a merge with this one takes nothing from them."""
+    around = queries.neighbours(keys_of([candidate]))
+    held = set()
+    for name, value in candidate.values.items():
+        if name in {Target.PHONE, Target.WHATSAPP}:
+            holders = around.numbers.get(value, [])
+        elif name == Target.EMAIL:
+            holders = around.mails.get(mail_key(value), [])
+        else:
+            ids = {
+                Target.TIMO_ID: around.timo_ids.get(value),
+                Target.PATHPULSE_ID: around.pathpulse_ids.get(value),
+                Target.TELEGRAM: around.telegrams.get(value.casefold()),
+            }
+            holder = ids.get(Target(name))
+            holders = [holder] if holder else []
+        if holders and pk not in holders:
+            held.add(str(name))
+    return held
+
+
 def as_json(written: "drivers.Written") -> dict[str, Any]:
     """What was written, as the row keeps it for the undo."""
     return {
@@ -402,8 +464,14 @@ def as_json(written: "drivers.Written") -> dict[str, Any]:
 
 
 def resume_silent() -> int:
-    """Goes on with started imports whose worker has gone quiet; returns how many there were."""
+    """Goes on with started imports whose worker has gone quiet; returns how many there were.
+
+    One that fails is logged, by the class of its failure alone, and holds up no other.
+    """
     silent = [of.pk for of in queries.running().filter(state=ImportState.RUNNING) if of.is_silent]
     for import_id in silent:
-        run(import_id)
+        try:
+            run(import_id)
+        except Exception as failure:  # noqa: BLE001
+            log.error("Import %s could not go on: %s", import_id, type(failure).__name__)  # noqa: TRY400
     return len(silent)

@@ -112,6 +112,7 @@ def _undo_chunk(of: Import, rows: Sequence[ImportRow], by: Actor) -> None:
     for row in rows:
         if row.did == Did.UPDATED and row.driver_id:
             changed.setdefault(row.driver_id, []).append(row)
+    _restore_others(of, rows, by)
     kept = _restore(of, changed, by)
     # a driver of this import that a later row of it has changed is put back first, and then judged
     _lock(made)
@@ -174,6 +175,21 @@ WORDS = {
     "SupportTicket": "tickets",
     "EngagementMetric": "daily metrics",
 }
+
+
+def _restore_others(of: Import, rows: Sequence[ImportRow], by: Actor) -> None:
+    """Drivers whom the list did not name: they share an address with somebody whom it called opted out."""
+    for row in rows:
+        if "others" not in row.wrote:
+            continue
+        moment = datetime.fromisoformat(row.wrote["at"])
+        before = {UUID(pk): datetime.fromisoformat(text) for pk, text in row.wrote["others"].items()}
+        stood = {driver.pk: driver.updated_at for driver in locked(before)}
+        said = consent.take_back_import(of.act, list(stood), moments=[moment])
+        moved_on = drivers.forget_moves(of.act, set(stood) - said, by=by)
+        drivers.reopen_closed(list(set(stood) - said - moved_on), moment, by=by)
+        written = {pk: drivers.Written({}, (before[pk], moment)) for pk in set(stood) - said - moved_on}
+        drivers.put_back_many(written, by=by, stood=stood)
 
 
 def _restore(of: Import, changed: Mapping[UUID, Sequence[ImportRow]], by: Actor) -> dict[UUID, str]:
