@@ -182,6 +182,7 @@ _WORDS: tuple[tuple[re.Pattern[str], Target], ...] = (
         ),
         Target.IDENTITY,
     ),
+    (re.compile(r"\b(?:consent\w*|agree[ds]?|permission|opt(?:ed|s)? ?(?:in|out))\b"), Target.OPT_IN),
     (re.compile(r"\bwhats ?app\b"), Target.WHATSAPP),
     (re.compile(r"\btelegram\b"), Target.TELEGRAM),
     (re.compile(r"\be ?mail\b"), Target.EMAIL),
