@@ -11,7 +11,7 @@ from uuid import UUID
 from drivercrm.consent import queries as consents
 from drivercrm.consent.enums import ConsentChannel, ConsentState, Purpose
 from drivercrm.core import clock
-from drivercrm.core.names import LIST_NUMBER
+from drivercrm.core.names import LIST_NUMBER, names_agree
 from drivercrm.core.phone import COUNTRY_CODE, LETTER_O, LOST_ZERO, TRUNK_ZERO
 from drivercrm.imports import queries
 from drivercrm.imports.columns import ColumnMap, Target
@@ -196,7 +196,9 @@ def merged_values(judged: Judged, known: Known, *, fill_only: bool = False) -> d
         elif name in picks:
             chosen = picks[name] == "file"
         elif name in {Target.NAME, Target.GIVEN_NAME} and picks.get(Target.NAME) != "file":
-            chosen = not known.values.get(name)  # nobody is renamed unless a person picks the name
+            # nobody is renamed, or greeted by another's name, unless a person picks the name
+            is_theirs = not known.name or names_agree(judged.candidate.name, known.name)
+            chosen = not known.values.get(name) and is_theirs
         else:
             chosen = name in usual and (not fill_only or not known.values.get(name))
         if chosen and (known.values.get(name) or "") != value:

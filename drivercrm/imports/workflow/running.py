@@ -472,6 +472,6 @@ def resume_silent() -> int:
     for import_id in silent:
         try:
             run(import_id)
-        except Exception as failure:  # noqa: BLE001
-            log.error("Import %s could not go on: %s", import_id, type(failure).__name__)  # noqa: TRY400
+        except Exception as failure:
+            log.error("Import %s could not go on: %s", import_id, type(failure).__name__)
     return len(silent)
