@@ -158,11 +158,13 @@ def known_driver(pk: UUID) -> Known | None:
 
 def bound_addresses(candidates: Iterable[Candidate]) -> set[tuple[str, str]]:
     """The (channel, value) addresses of these rows whose holder has said no (spec §4)."""
+    return bound_among(address for candidate in candidates for address in addresses_of(candidate.values))
+
+
+def bound_among(addresses: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Which of these (channel, value) addresses are suppressed."""
     if not SuppressedAddress.objects.exists():
         return set()
-    addresses = []
-    for candidate in candidates:
-        addresses += addresses_of(candidate.values)
     return set(consents.suppressed(addresses))
 
 

@@ -168,6 +168,19 @@ def test_a_stop_in_the_same_list_binds_another_person_with_the_address() -> None
     assert Driver.objects.get(name="Bongi Cele").consent_events.filter(kind="granted").count() == 0
 
 
+def test_a_basis_on_a_driver_with_a_bound_address_is_no_update_for_ever() -> None:
+    rows = [["Ayanda Zulu", "0820000001", "a@example.org"]]
+    applied(staged(rows))
+    gone = make_driver("Gone Already", phone="+27820000002", by=automation("test"))
+    consent.withdraw(gone, source="reply", by=NANDI)
+    Driver.objects.update(phone=None)
+    Driver.objects.filter(name="Ayanda Zulu").update(phone="+27820000001", whatsapp_number="+27820000002")
+
+    again = staged(rows, basis=imports.read_basis(AGREEMENT))
+
+    assert again.verdicts == {"unchanged": 1}
+
+
 def test_an_update_fills_empty_fields_and_leaves_what_a_person_has_edited() -> None:
     driver = make_driver("Zodwa Moyo", phone="+27820000009")
     driver = Driver.objects.get(pk=driver.pk)
@@ -376,6 +389,18 @@ def test_an_import_that_fails_holds_up_no_other(monkeypatch: pytest.MonkeyPatch)
 
     assert imports.resume_silent() == 2
     assert [Import.objects.get(pk=of.pk).state for of in (bad, good)] == ["running", "done"]
+
+
+def test_a_check_and_an_undo_whose_worker_was_lost_go_on() -> None:
+    checked, undone = staged(many(1)), applied(staged(many(1, start=5)))
+    Import.objects.filter(pk=checked.pk).update(state=ImportState.CHECKING)
+    Import.objects.filter(pk=undone.pk).update(state=ImportState.UNDOING)
+    Import.objects.update(progress_at=clock.now() - timedelta(days=1))
+
+    assert imports.resume_silent() == 2
+
+    assert list(Import.objects.values_list("pk", "state")) == [(checked.pk, ImportState.CHECKED)]
+    assert Driver.objects.count() == 0
 
 
 def test_merging_the_rest_keeps_every_name() -> None:

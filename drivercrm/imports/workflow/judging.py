@@ -109,7 +109,7 @@ class Judging:
             self._one(row, candidate, around, bound, said.get(row.number, SAID_NOTHING))
             for row, candidate in zip(rows, candidates, strict=True)
         ]
-        return self._with_consent(judged) if self._covers else judged
+        return self._with_consent(judged, around) if self._covers else judged
 
     def replay(self, rows: Iterable[tuple[Row, UUID | None]]) -> None:
         """Rows that went in before: later ones are judged against them. `UUID` is a driver that was there already."""
@@ -136,8 +136,12 @@ class Judging:
             judged = replace(judged, heap=Heap.READY)
         return judged
 
-    def _with_consent(self, judged: list[Judged]) -> list[Judged]:
-        """The basis covers every driver on the list who has never said no, those who were there before too."""
+    def _with_consent(self, judged: list[Judged], around: Neighbours) -> list[Judged]:
+        """The basis covers every driver on the list who has never said no, those who were there before too.
+
+        Nor does it cover whoever has, or is given, an address whose holder said no: such a grant writes nothing.
+        """
+        judged = [replace(one, is_bound=True) if bound else one for one, bound in _on_bound(judged, around)]
         known = [one.judgement.driver for one in judged if isinstance(one.judgement.driver, UUID)]
         states = consents.states(known) if known else {}
         return [self._covered(one, states) for one in judged]
@@ -160,6 +164,20 @@ class Judging:
             reason = f"{judgement.reason}, and g{reason[1:]}"
         judgement = replace(judgement, verdict=Verdict.UPDATE, code="consent", reason=reason)
         return replace(judged, judgement=judgement, consents=missing)
+
+
+def _on_bound(judged: list[Judged], around: Neighbours) -> Iterable[tuple[Judged, bool]]:
+    """Each row, and whether the existing driver that it is about will have a suppressed address."""
+    addresses = []
+    for one in judged:
+        known = around.drivers.get(one.judgement.driver) if isinstance(one.judgement.driver, UUID) else None
+        values = {name: value for name, value in known.values.items() if value} if known else {}
+        changed = {name: after for name, (_, after) in one.judgement.changes.items()}
+        addresses.append(set(queries.addresses_of({**values, **changed})) if known else set())
+    bound = queries.bound_among(set().union(*addresses))
+    return [
+        (one, one.is_bound or not bound.isdisjoint(own)) for one, own in zip(judged, addresses, strict=True)
+    ]
 
 
 def _said_pairs(pairs: Sequence[tuple[str, str]]) -> str:

@@ -19,7 +19,7 @@ from django.db.models import Q
 from drivercrm.consent import workflow as consent
 from drivercrm.consent.enums import Purpose
 from drivercrm.core import clock
-from drivercrm.core.actors import Actor
+from drivercrm.core.actors import Actor, automation
 from drivercrm.core.addresses import mail_key
 from drivercrm.core.bulk import update_rows
 from drivercrm.core.errors import Refused
@@ -44,8 +44,9 @@ from drivercrm.imports.workflow.judging import (
     row_of,
     said_of,
 )
-from drivercrm.imports.workflow.staging import keep_verdicts, locked_import
+from drivercrm.imports.workflow.staging import judge_all, keep_verdicts, locked_import
 from drivercrm.imports.workflow.states import move
+from drivercrm.imports.workflow.undoing import undo_rest
 from drivercrm.journal import workflow as journal
 
 log = logging.getLogger(__name__)
@@ -464,14 +465,19 @@ def as_json(written: "drivers.Written") -> dict[str, Any]:
 
 
 def resume_silent() -> int:
-    """Goes on with started imports whose worker has gone quiet; returns how many there were.
+    """Goes on with checks, runs and undos whose worker has gone quiet; returns how many there were.
 
     One that fails is logged, by the class of its failure alone, and holds up no other.
     """
-    silent = [of.pk for of in queries.running().filter(state=ImportState.RUNNING) if of.is_silent]
-    for import_id in silent:
+    silent = [of for of in queries.running() if of.is_silent]
+    for of in silent:
         try:
-            run(import_id)
+            if of.state == ImportState.CHECKING:
+                judge_all(of)
+            elif of.state == ImportState.UNDOING:
+                undo_rest(of.pk, by=automation("imports"))
+            else:
+                run(of.pk)
         except Exception as failure:
-            log.error("Import %s could not go on: %s", import_id, type(failure).__name__)
+            log.error("Import %s could not go on: %s", of.pk, type(failure).__name__)
     return len(silent)
