@@ -400,3 +400,39 @@ def test_a_workbook_with_a_prefix_everywhere_is_read() -> None:
     )
 
     assert [row.cells for row in sheet.rows()] == [("Thabo Nkosi", "0821234567")]
+
+
+def test_a_sheet_of_empty_places_is_refused() -> None:
+    far = f'<row r="78000">{text_cell("IV78000", "x")}</row>'
+
+    assert refused(workbook(**sheet_xml(HEADER + DRIVER + far))).code == "too_many_cells"
+
+
+def test_shared_texts_without_number_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("drivercrm.imports.reading.parts.MAX_TEXTS", 3)
+    texts = f'<sst xmlns="{NAMESPACE}">{"<si/>" * 4}</sst>'
+
+    assert (
+        refused(workbook(**sheet_xml(HEADER + DRIVER), **{"xl/sharedStrings.xml": texts})).code
+        == "too_many_texts"
+    )
+
+
+def test_a_line_of_separators_is_refused_before_it_is_taken_apart() -> None:
+    began = time.monotonic()
+
+    assert refused(b"Name,Phone" + b"," * 3_000_000 + b"\r\nA B,0821234567\r\n").code == "too_many_columns"
+    assert refused(b"Name,Phone" + b",a b" * 30_000 + b"\r\nA B,0821234567\r\n").code == "too_many_columns"
+    assert time.monotonic() - began < 5
+
+
+def test_thousands_of_columns_are_called_so() -> None:
+    headings = ",".join(f"c{number}" for number in range(5000))
+
+    assert refused(f"{headings}\r\n{headings}\r\n".encode()).code == "too_many_columns"
+
+
+def test_separators_after_the_last_column_do_no_harm() -> None:
+    sheet = read(b"Name,Phone" + b"," * 16_000 + b"\r\nThabo Nkosi,0821234567" + b"," * 16_000 + b"\r\n")
+
+    assert [row.cells for row in sheet.rows()] == [("Thabo Nkosi", "0821234567")]

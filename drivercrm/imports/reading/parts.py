@@ -19,6 +19,9 @@ from drivercrm.imports.reading.sheet import (
 )
 
 MAX_CELLS = 20_000_000  # places calamine reserves, filled or not
+MAX_SPARSE = 2_000_000  # places that need no reason
+MAX_PLACES_PER_CELL = 100
+MAX_TEXTS = 8_000_000  # shared texts, each of which calamine keeps apart
 MAX_MERGES = 1000
 _LONGEST_FORMULA = 10_000
 _HYPERLINK = re.compile(
@@ -46,6 +49,7 @@ class WorksheetScan:
     def __init__(self) -> None:
         self.last_row = 0
         self.last_column = 0
+        self.filled = 0
         self.merges: list[Merge] = []
         self.hidden: frozenset[int] = frozenset()
         self.links: dict[int, dict[int, str]] = defaultdict(dict)
@@ -99,12 +103,26 @@ class Scanner:
             if _local(tag) == "sheetData":
                 cells()
 
+        texts = 0
+
+        def text(tag: str, attributes: dict[str, str]) -> None:
+            nonlocal texts
+            local = _local(tag)
+            if local == "si":
+                texts += 1
+                if texts > MAX_TEXTS:
+                    raise _too_many_texts()
+            elif local == "sheetData":
+                raise _broken()
+
         def root(tag: str, attributes: dict[str, str]) -> None:
             local = self._roots[place] = _local(tag)
             if place == _STRINGS and local != "sst":
                 raise _broken()
             if local in {"worksheet", "sheetData"}:
                 cells()
+            elif place == _STRINGS:
+                parser.StartElementHandler = text
             elif local == "workbook":
                 parser.StartElementHandler = self._workbook_element
             elif local == "Relationships" and place.endswith("workbook.xml.rels"):
@@ -121,7 +139,9 @@ class Scanner:
             for path in _paths_of(self._relations.get(relation, "")):
                 if self._roots.get(path, "worksheet") not in _SHEET_ROOTS:
                     raise _broken()
-        if sum(part.last_row * part.last_column for part in self._parts.values()) > MAX_CELLS:
+        places = sum(part.last_row * part.last_column for part in self._parts.values())
+        filled = sum(part.filled for part in self._parts.values())
+        if places > min(MAX_CELLS, max(MAX_SPARSE, MAX_PLACES_PER_CELL * filled)):
             raise UnreadableFile(
                 "too_many_cells",
                 "The sheet is too large: a value stands far from the list, or there are too many columns."
@@ -151,6 +171,13 @@ def _broken() -> UnreadableFile:
     return UnreadableFile(
         "broken_workbook",
         "The workbook is not put together as spreadsheet programs do it. Save it again as XLSX.",
+    )
+
+
+def _too_many_texts() -> UnreadableFile:
+    return UnreadableFile(
+        "too_many_texts",
+        "The workbook holds more texts than can be read at once. Split it into smaller files.",
     )
 
 
@@ -189,6 +216,7 @@ class _WorksheetHandler:
                 number = columns.get(letters)
                 self._column = number if number is not None else self._learn(letters)
             elif local in ("v", "is"):
+                scan.filled += 1
                 if self._column > scan.last_column:
                     scan.last_column = self._column
                     if self._column > MAX_COLUMNS:

@@ -8,12 +8,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple, TextIO
 
 from drivercrm.core.spreadsheets import without_guard
 from drivercrm.imports.columns import header_score
 from drivercrm.imports.reading.sheet import (
     HEADER_WITHIN,
+    MAX_CELL,
     MAX_COLUMNS,
     MAX_ROWS,
     Row,
@@ -31,6 +32,9 @@ _CHUNK = 1 << 20
 _SEPARATOR_LINE = re.compile(r"sep=(.)\r?\n?", re.IGNORECASE)
 _CONTROLS = re.compile("[\x01-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _SNIFFED = 60
+_LONG_LINE = 100_000  # characters, and no line has as many separators: spreadsheets end at 16 384 columns
+_LONGEST_LINE = MAX_COLUMNS * MAX_CELL
+_SHOWN_COLUMNS = 2 * MAX_COLUMNS  # enough to tell headings and separators by
 _END = "\ue000end\ue000"
 _QUOTE_OPEN = UnreadableFile(
     "open_quote", "A quotation mark is opened and never closed, so the rows after it cannot be told apart."
@@ -59,7 +63,10 @@ def read_text(source: Path | BinaryIO, head: bytes) -> Sheet:
 
 def _read(source: Path | BinaryIO, form: Format) -> Sheet:
     form = _with_separator(source, form)
-    header = find_header(list(islice(_records(source, form), HEADER_WITHIN)))
+    first = list(islice(_records(source, form), HEADER_WITHIN))
+    if any(len(cells) > MAX_COLUMNS and _used(cells) > MAX_COLUMNS for cells in first):
+        raise too_many_columns()
+    header = find_header([cells[:MAX_COLUMNS] for cells in first])
     width, last = _measure(source, form, header.at)
     headings = tuple((*header.headings, *[""] * width)[: max(width, _used(header.headings))])
 
@@ -146,11 +153,24 @@ def _lines(source: Path | BinaryIO, form: Format) -> Iterator[str]:
     """The lines with their ends, kept as they are, so that quoted cells may span several."""
     if isinstance(source, Path):
         with source.open(encoding=form.encoding, newline="") as text:
-            yield from islice(text, form.skipped, None)
+            yield from islice(_bounded(text), form.skipped, None)
         return
     # A buffer of our own keeps two readers of one open file from moving each other's position.
     copy = io.TextIOWrapper(io.BufferedReader(_Window(source), _CHUNK), encoding=form.encoding, newline="")
-    yield from islice(copy, form.skipped, None)
+    yield from islice(_bounded(copy), form.skipped, None)
+
+
+def _bounded(text: TextIO) -> Iterator[str]:
+    """The lines, none of them longer than a row can be: a line of separators alone costs a cell for each."""
+    while line := text.readline(_LONGEST_LINE):
+        if len(line) > _LONG_LINE:
+            if max(map(line.count, SEPARATORS)) > _LONG_LINE:
+                raise too_many_columns()
+            if len(line) >= _LONGEST_LINE:
+                raise UnreadableFile(
+                    "cell_too_large", "A cell is far too large, or a quotation mark is never closed."
+                )
+        yield line
 
 
 class _Window(io.RawIOBase):
@@ -209,4 +229,4 @@ def _merit(source: Path | BinaryIO, form: Format) -> tuple[int, int, int]:
 
 def _records_loosely(source: Path | BinaryIO, form: Format) -> Iterator[list[str]]:
     for record in csv.reader(islice(_lines(source, form), _SNIFFED * 4), delimiter=form.separator):
-        yield [cell.strip() for cell in record]
+        yield [cell.strip() for cell in record[:_SHOWN_COLUMNS]]
