@@ -42,6 +42,7 @@ _INVISIBLE = re.compile("[\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff\u0
 _FLOAT = re.compile(r"(\d+)\.0+")
 _SCIENTIFIC = re.compile(r"\d(?:\.\d+)?[eE]\+?\d{1,2}")
 _SPLITTER = re.compile(r"[/,;&|\n\\]|\bor\b|\band\b", re.IGNORECASE)
+_TRAILING = " \t\n,;|/\\&"  # a separator with nothing after it separates nothing
 _SEPARATORS = re.compile("[ \t.()\\[\\]\u2010-\u2015\u2212-]")
 _ALLOWED = re.compile(r"\+?[0-9]+")
 
@@ -125,7 +126,7 @@ def _from_text(text: str) -> PhoneReading:
         return _from_digits(whole[1], plus=False, notes=())
     if _SCIENTIFIC.fullmatch(text):
         return _from_scientific(text)
-    text = text.removeprefix("tel:").removeprefix("TEL:").strip()
+    text = text.removeprefix("tel:").removeprefix("TEL:").strip().rstrip(_TRAILING)
     if not any(character.isdigit() for character in text):
         return PhoneReading(problem=_NOT_A_NUMBER)
     if _SPLITTER.search(text):

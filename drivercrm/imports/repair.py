@@ -2,6 +2,7 @@
 
 import datetime as dt
 import re
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -156,7 +157,7 @@ def _telegram(candidate: Candidate, text: str) -> None:
 
 
 def _area(candidate: Candidate, text: str) -> None:
-    _short(candidate, Target.AREA, tidy_area(text))
+    _short(candidate, Target.AREA, tidy_area(_visible(text)))
 
 
 def tidy_area(text: str) -> str:
@@ -179,8 +180,15 @@ def _capital(word: str) -> str:
     return (first if len(first) == 1 else word[:1]) + word[1:].lower()
 
 
+def _visible(text: str) -> str:
+    """Marks of direction and other characters that nobody sees would make two values of one."""
+    return text if text.isascii() else "".join(c for c in text if unicodedata.category(c) != "Cf")
+
+
 def _short(candidate: Candidate, target: Target, text: str) -> None:
-    text = " ".join(text.split())
+    text = " ".join(_visible(text).split())
+    if not text:
+        return
     if len(text) <= LONGEST[target]:
         candidate.values[target] = text
     else:

@@ -136,3 +136,8 @@ def test_what_is_read_has_nine_national_digits_and_reads_as_itself(cell: str) ->
         assert len(e164) == 12
     if e164:
         assert read_phone(e164).e164 == e164
+
+
+@pytest.mark.parametrize("text", ["0831234567;", "0831234567,", "083 123 4567 /", "+27831234567 | "])
+def test_a_separator_at_the_end_separates_nothing(text: str) -> None:
+    assert read_phone(text).e164 == "+27831234567"

@@ -172,3 +172,13 @@ def test_an_identity_number_in_place_of_another_needs_a_person() -> None:
     assert typed.problem == "An identity number stood in place of the TimoRides id and was left out"
     assert "timo_driver_id" not in typed.values
     assert repaired(name="A B", pathpulse_account_id=left_out).problem is not None
+
+
+def test_characters_that_nobody_sees_are_left_out() -> None:
+    candidate = repaired(
+        name="A B", area="\u200fdbn\u200b", timo_driver_id="T\u200d-17\u202c", pathpulse_account_id="\u200b"
+    )
+
+    assert candidate.values["area"] == "DBN"
+    assert candidate.values["timo_driver_id"] == "T-17"
+    assert "pathpulse_account_id" not in candidate.values
