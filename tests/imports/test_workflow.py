@@ -403,6 +403,16 @@ def test_a_check_and_an_undo_whose_worker_was_lost_go_on() -> None:
     assert Driver.objects.count() == 0
 
 
+def test_a_row_of_a_very_large_family_can_be_settled() -> None:
+    rows = [[f"Owner {chr(65 + n % 26)}{n}", "0820000001", f"m{n}@example.org"] for n in range(1100)]
+    of = staged(rows)
+    assert verdicts(of)[3] == "review"
+
+    row = imports.settle(of, 3, Decision.ANOTHER, by=NANDI)
+
+    assert (row.decision, row.heap) == ("another", "ready")
+
+
 def test_merging_the_rest_keeps_every_name() -> None:
     there, _ = two_holders()
     of = staged([["Precious Zulu", "0820000001", "p@example.org"]])

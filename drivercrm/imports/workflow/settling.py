@@ -5,16 +5,19 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
+from django.db.models.fields.json import KT
+from django.db.models.functions import Lower
 
 from drivercrm.core.actors import Actor
+from drivercrm.core.bulk import listed
 from drivercrm.core.errors import Refused
 from drivercrm.imports.columns import Target, without_identity_numbers
 from drivercrm.imports.enums import Decision, Heap, ImportState, RowVerdict
 from drivercrm.imports.models import Import, ImportRow
 from drivercrm.imports.queries import neighbours
 from drivercrm.imports.repair import Candidate, Repairer
-from drivercrm.imports.verdicts import ABOUT_TWO, keys_of
+from drivercrm.imports.verdicts import ABOUT_TWO, Keys, keys_of
 from drivercrm.imports.workflow.basis import Basis
 from drivercrm.imports.workflow.judging import Judging, basis_of, row_of, said_of
 from drivercrm.imports.workflow.staging import keep_verdicts, locked_import, recheck, rows_by_number
@@ -146,23 +149,27 @@ def _family(of: Import, candidates: Sequence[Candidate], numbers: set[int]) -> s
         if (sought := (keys, drivers)) == searched:
             return numbers
         searched = sought
-        found = ImportRow.objects.filter(of=of).filter(_linked(keys, drivers))
+        found = _linked(of, keys, drivers)
         fresh = [row for row in found if row.number not in numbers]
         candidates = [*candidates, *(repairer.row(row_of(row)) for row in fresh)]
         numbers |= {row.number for row in fresh}
 
 
-def _linked(keys: Any, drivers: set[UUID]) -> Q:
-    linked = Q(contested_number__in=keys.numbers) | Q(match_id__in=drivers)
+def _linked(of: Import, keys: Keys, drivers: set[UUID]) -> QuerySet[ImportRow]:
+    """The rows that hold one of these keys; one list of values for each field, however many there are."""
+    rows = ImportRow.objects.filter(of=of).exclude(verdict=RowVerdict.BLANK)
+    linked = Q(contested_number__in=listed(keys.numbers)) | Q(match_id__in=listed(drivers))
     for name, values in (
         (Target.PHONE, keys.numbers),
         (Target.WHATSAPP, keys.numbers),
         (Target.TIMO_ID, keys.timo_ids),
         (Target.PATHPULSE_ID, keys.pathpulse_ids),
+        (Target.EMAIL, keys.mails),
+        (Target.TELEGRAM, keys.telegrams),
     ):
-        for value in values:
-            linked |= Q(**{f"values__{name}": value})
-    for name, values in ((Target.EMAIL, keys.mails), (Target.TELEGRAM, keys.telegrams)):
-        for value in values:
-            linked |= Q(**{f"values__{name}__iexact": value})
-    return linked & ~Q(verdict=RowVerdict.BLANK)
+        if values:
+            text = KT(f"values__{name}")
+            is_caseless = name in {Target.EMAIL, Target.TELEGRAM}
+            rows = rows.alias(**{f"held_{name}": Lower(text) if is_caseless else text})
+            linked |= Q(**{f"held_{name}__in": listed(values)})
+    return rows.filter(linked)
