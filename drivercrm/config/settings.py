@@ -170,6 +170,10 @@ WHITENOISE_IMMUTABLE_FILE_TEST = r"/static/built/assets/.+-[\w-]{8}\.\w+(\.br|\.
 MEDIA_ROOT = DATA_DIR / "media"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024
 FILE_UPLOAD_TEMP_DIR = None
+FILE_UPLOAD_HANDLERS = [
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "drivercrm.core.uploads.UnlinkedUploadHandler",
+]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 LOGGING_CONFIG = None
