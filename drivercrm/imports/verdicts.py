@@ -6,7 +6,7 @@ drivers may be looked up in chunks: `keys_of` says which, `Existing` carries wha
 
 import re
 from collections.abc import Hashable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import SequenceMatcher
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -166,6 +166,9 @@ class Judge:
         self._mails: dict[str, _Seen] = {}
         self._ids: dict[tuple[Target, str], _Seen] = {}
         self._drivers: dict[Hashable, _Seen] = {}
+        # what drivers had before this list gave them something else: a later chunk no longer finds it
+        self._left_numbers: dict[str, Known] = {}
+        self._left_mails: dict[str, Known] = {}
 
     def judge(self, candidate: Candidate, existing: Existing, *, remember: bool = True) -> Judgement:
         """The verdict on the next row of the list; one that a person left out is not remembered."""
@@ -174,7 +177,7 @@ class Judge:
         conflict = _unusable(candidate) or self._against_earlier_rows(candidate)
         if conflict:
             return _refused(candidate, conflict)
-        known, conflict = _match(candidate, existing)
+        known, conflict = _match(candidate, self._with_left(candidate, existing))
         if known and not conflict:
             conflict = self._against_same_driver(candidate, known)
         if conflict:
@@ -182,7 +185,27 @@ class Judge:
         judgement = _changed(candidate, known) if known else _created(candidate)
         if remember and judgement.verdict in GOES_IN:
             self.remember(candidate, known.id if known else None)
+            if known:
+                self._remember_left(known, judgement)
         return judgement
+
+    def _remember_left(self, known: Known, judgement: Judgement) -> None:
+        for name in (Target.PHONE, Target.WHATSAPP):
+            if name in judgement.changes and (number := known.values.get(name)):
+                self._left_numbers.setdefault(number, known)
+        if Target.EMAIL in judgement.changes and (mail := known.values.get(Target.EMAIL)):
+            self._left_mails.setdefault(mail_key(mail), known)
+
+    def _with_left(self, candidate: Candidate, existing: Existing) -> Existing:
+        """The existing drivers, also by what an earlier row has replaced: chunks must not change a verdict."""
+        numbers = {one: self._left_numbers[one] for one in candidate.numbers if one in self._left_numbers}
+        mail = mail_key(candidate.email) if candidate.email else ""
+        mails = {mail: self._left_mails[mail]} if mail in self._left_mails else {}
+        if not numbers and not mails:
+            return existing
+        return replace(
+            existing, by_number=numbers | dict(existing.by_number), by_mail=mails | dict(existing.by_mail)
+        )
 
     def remember(self, candidate: Candidate, driver: Hashable | None = None) -> None:
         """This row goes in, for `driver` where there is one: later rows are judged against it.

@@ -256,6 +256,24 @@ def test_a_long_list_is_judged_across_chunks(monkeypatch: pytest.MonkeyPatch) ->
     assert (Driver.objects.count(), of.done_count) == (9, 12)
 
 
+def test_a_number_that_an_earlier_chunk_replaced_still_finds_its_driver(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("drivercrm.imports.workflow.running.CHUNK", 1)
+    make_driver("Thabo Nkosi", phone="+27820000001", timo_driver_id="T-1", by=automation("test"))
+    of = staged(
+        [["Thabo Nkosi", "0820000002", "T-1"], ["Thabo Nkosi", "0820000001", ""]],
+        ["Name", "Phone", "Driver ID"],
+    )
+    before = verdicts(of)
+    assert before == {2: "update", 3: "duplicate"}
+
+    of = applied(of)
+
+    assert verdicts(of) == before
+    assert Driver.objects.get().phone == "+27820000002"
+
+
 # People settle
 
 
