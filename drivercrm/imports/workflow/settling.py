@@ -158,7 +158,9 @@ def _family(of: Import, candidates: Sequence[Candidate], numbers: set[int]) -> s
 def _linked(of: Import, keys: Keys, drivers: set[UUID]) -> QuerySet[ImportRow]:
     """The rows that hold one of these keys; one list of values for each field, however many there are."""
     rows = ImportRow.objects.filter(of=of).exclude(verdict=RowVerdict.BLANK)
-    linked = Q(contested_number__in=listed(keys.numbers)) | Q(match_id__in=listed(drivers))
+    linked = Q(contested_number__in=listed(keys.numbers))
+    if drivers:  # an empty list has no type that a key could be compared with
+        linked |= Q(match_id__in=listed(drivers))
     for name, values in (
         (Target.PHONE, keys.numbers),
         (Target.WHATSAPP, keys.numbers),
