@@ -162,16 +162,21 @@ def move_on_the_board(page: Page, site: str, size: str) -> None:
 def edit_and_call(page: Page, site: str, driver: Driver) -> None:
     page.goto(f"{site}/drivers/{driver.pk}/")
     page.locator("#driver-details-edit").click()
-    page.get_by_label("Area").fill("Bluff")
-    page.get_by_role("button", name="Save details").click()
-    expect(page.locator("#driver-details")).to_contain_text("Bluff")
+    page.locator("#detail-area").fill("Glenwood")
+    with page.expect_response(lambda answer: answer.request.method == "POST" and "/details/" in answer.url):
+        page.get_by_role("button", name="Save details").click()
+    expect(page.locator("#driver-details dl")).to_contain_text("Glenwood")
     page.get_by_label("How it went").select_option(label="Answered")
     page.get_by_label("Minutes").fill("4")
     page.get_by_label("What was said").fill("Will install the app tonight")
     page.get_by_role("button", name="Save call").click()
     expect(page.locator("#driver-timeline")).to_contain_text("Will install the app tonight")
     driver.refresh_from_db()
-    assert (driver.area, driver.onboarding_status, driver.total_communications) == ("Bluff", S.CONTACTED, 1)
+    assert (driver.area, driver.onboarding_status, driver.total_communications) == (
+        "Glenwood",
+        S.CONTACTED,
+        1,
+    )
     call = Communication.objects.get(driver=driver)
     assert (call.status, call.call_seconds, call.message_body) == (
         "replied",
