@@ -50,7 +50,8 @@ def grant(
     moment = _not_in_future(at)
     with transaction.atomic():
         one = locked([driver.pk])[0]
-        _write([one], ConsentEventKind.GRANTED, channels, purposes, source, evidence, wording, by, moment)
+        pairs = [(channel, purpose) for channel in channels for purpose in purposes]
+        _write_pairs([one], ConsentEventKind.GRANTED, pairs, source, evidence, wording, by, moment, uuid7())
         # a paper of May that is found after a stop of June grants nothing, and frees no address
         granted = {
             channel
@@ -120,8 +121,7 @@ def _withdraw(
     after = queries.states([driver.pk])[driver.pk]
     if ConsentState.GRANTED in after.values():
         return
-    is_total = [*after.values()].count(ConsentState.WITHDRAWN) == len(ALL_CHANNELS) * len(ALL_PURPOSES)
-    if is_total or ConsentState.GRANTED in before.values():
+    if _is_no_to_everything(after) or ConsentState.GRANTED in before.values():
         drivers.opt_out(driver, by=by, at=at, reason=f"Consent withdrawn: {source}", act=act)
 
 
@@ -363,20 +363,12 @@ def _not_in_future(at: datetime | None) -> datetime:
     return at or now
 
 
-def _write(
-    group: Sequence[Driver],
-    kind: ConsentEventKind,
-    channels: Iterable[str],
-    purposes: Sequence[str],
-    source: str,
-    evidence: str,
-    wording: str,
-    by: Actor,
-    at: datetime,
-    act: UUID | None = None,
-) -> None:
-    pairs = [(channel, purpose) for channel in channels for purpose in purposes]
-    _write_pairs(group, kind, pairs, source, evidence, wording, by, at, act or uuid7())
+def _is_no_to_everything(states: queries.State) -> bool:
+    return all(
+        states.get((channel, purpose)) == ConsentState.WITHDRAWN
+        for channel in ALL_CHANNELS
+        for purpose in ALL_PURPOSES
+    )
 
 
 def _write_pairs(
@@ -471,7 +463,7 @@ def rebuild() -> dict[str, int]:
 def _bind(driver: Driver, channels: set[str]) -> set[queries.Address]:
     """Suppresses the driver's address on each of these channels that is left without any yes. Returns them."""
     states = queries.states([driver.pk])[driver.pk]
-    is_everything = [*states.values()].count(ConsentState.WITHDRAWN) == len(ALL_CHANNELS) * len(ALL_PURPOSES)
+    is_everything = _is_no_to_everything(states)
     bound = {
         (channel, value)
         for channel, value in queries.addresses_of(driver)
