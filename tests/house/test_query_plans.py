@@ -48,13 +48,14 @@ def many_drivers(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> I
                 cursor.execute("ANALYZE")
 
 
-@pytest.fixture(scope="module", params=["no statistics", "statistics"], autouse=True)
+# SQLite has none until somebody asks for them, PostgreSQL keeps its own
+STATISTICS = ["no statistics", "statistics"] if connection.vendor == "sqlite" else ["statistics"]
+
+
+@pytest.fixture(scope="module", params=STATISTICS, autouse=True)
 def statistics(
     request: pytest.FixtureRequest, many_drivers: None, django_db_blocker: DjangoDbBlocker
 ) -> Iterator[None]:
-    """SQLite has none until somebody asks for them, PostgreSQL keeps its own."""
-    if connection.vendor != "sqlite" and request.param == "no statistics":
-        pytest.skip("PostgreSQL analyses by itself")
     with django_db_blocker.unblock(), connection.cursor() as cursor:
         if request.param == "statistics":
             cursor.execute("ANALYZE")
@@ -89,6 +90,10 @@ def asked_by(client: Client, address: str) -> list[Statement]:
 def plan_of(statement: Statement) -> list[str]:
     how = "EXPLAIN QUERY PLAN " if connection.vendor == "sqlite" else "EXPLAIN "
     with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            # 20 000 rows are so few that reading all of them is sometimes right, depending on what earlier tests
+            # left in the indexes: only where no index can serve does it still read from end to end
+            cursor.execute("SET LOCAL enable_seqscan = off")
         cursor.execute(how + statement[0], statement[1])
         return [row[-1] for row in cursor.fetchall()]
 
@@ -106,9 +111,6 @@ def faults_of(statement: Statement) -> list[str]:
         sorts = [step for step in plan if "TEMP B-TREE FOR ORDER BY" in step]
     else:
         found = [step for step in plan if re.search(rf"Seq Scan on ({names})\b", step)]
-        if "WITH hits" in sql:
-            # of a word that most drivers have, the first 4 001 are met soon and the rest is never read
-            found = [step for step in found if int(re.search(r"rows=(\d+)", step)[1]) < 8_000]  # type: ignore[index]
         is_narrowed = "unnest(" in sql
         sorts = [step for step in plan if re.search(r"(?<!Incremental )Sort  \(cost", step)]
     if 'FROM "drivers"' in sql and 'ORDER BY "drivers"' in sql and '"drivers"."id" =' not in sql:
