@@ -3,14 +3,14 @@
 from datetime import date
 from typing import Any, Literal
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from ninja import Router, Schema
 from pydantic import Field
 
 from drivercrm.accounts.models import Organisation
-from drivercrm.accounts.permissions import Access, Can, needs
+from drivercrm.accounts.permissions import Can, Request, needs
 from drivercrm.core import clock
-from drivercrm.core.rest import access, answer
+from drivercrm.core.rest import answer
 
 router = Router(tags=["accounts"])
 
@@ -46,9 +46,9 @@ class OrganisationOut(Schema):
 
 @router.get("/me", response=Me, summary="Who is asking", operation_id="get_me")
 @needs(Can.READ_DRIVERS)
-def get_me(request: HttpRequest) -> HttpResponse:
+def get_me(request: Request) -> HttpResponse:
     """The signed-in person or the token, with all that it may do."""
-    who: Access = access(request)
+    who = request.access
     return answer(
         {"kind": who.actor.kind, "id": who.actor.id, "name": who.name, "permissions": sorted(who.cans)}
     )
@@ -58,7 +58,7 @@ def get_me(request: HttpRequest) -> HttpResponse:
     "/organisation", response=OrganisationOut, summary="The organisation", operation_id="get_organisation"
 )
 @needs(Can.READ_DRIVERS)
-def get_organisation(request: HttpRequest) -> HttpResponse:
+def get_organisation(request: Request) -> HttpResponse:
     """The organisation's configuration."""
     organisation = Organisation.current()
     shown: dict[str, Any] = {

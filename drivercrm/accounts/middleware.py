@@ -1,7 +1,7 @@
 """The door: who is asking, and no page without a permission (spec §11)."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote, urlsplit
 
 from django.conf import settings
@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
 from drivercrm.accounts.models import User
-from drivercrm.accounts.permissions import Access, granted
+from drivercrm.accounts.permissions import Access, Request, granted
 from drivercrm.core.actors import Actor
 from drivercrm.core.errors import NotAllowed
 from drivercrm.ui.refusals import refused
@@ -55,7 +55,7 @@ class Doorman:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        request.access = access_of(request.user)  # type: ignore[attr-defined]
+        cast(Request, request).access = access_of(request.user)
         return self.get_response(request)
 
     def process_view(

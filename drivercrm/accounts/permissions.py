@@ -9,6 +9,7 @@ from typing import Any
 from django.http import HttpRequest
 
 from drivercrm.accounts.enums import Role
+from drivercrm.accounts.models import User
 from drivercrm.core.actors import Actor
 from drivercrm.core.errors import NotAllowed
 
@@ -108,13 +109,25 @@ class Access:
             raise NotAllowed()
 
 
+class Request(HttpRequest):
+    """A request behind the door. Only a type: the door puts `access` on whatever request the server made."""
+
+    access: Access
+
+
+class PageRequest(Request):
+    """A page's request: a signed-in person asks, no token."""
+
+    user: User
+
+
 def needs(can: Can) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Marks a page or an API operation with the permission it takes, and checks it."""
 
     def decorate(view: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(view)
-        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-            request.access.check(can)  # type: ignore[attr-defined]
+        def guarded(request: Request, *args: Any, **kwargs: Any) -> Any:
+            request.access.check(can)
             return view(request, *args, **kwargs)
 
         guarded.needs = can  # type: ignore[attr-defined]

@@ -28,8 +28,7 @@ from drivercrm.accounts.forms import (
     TokenForm,
 )
 from drivercrm.accounts.models import ApiToken, Invitation, Organisation, User
-from drivercrm.accounts.permissions import MAY, SAYS, Can, needs, public
-from drivercrm.core.actors import Actor
+from drivercrm.accounts.permissions import MAY, SAYS, Can, PageRequest, needs, public
 from drivercrm.core.errors import Refused
 from drivercrm.ui import toasts
 
@@ -106,13 +105,13 @@ def password_link(request: HttpRequest, secret: str) -> HttpResponse:
 
 
 @needs(Can.OWN_PROFILE)
-def profile(request: HttpRequest) -> HttpResponse:
+def profile(request: PageRequest) -> HttpResponse:
     """Name, theme and shortcuts; the way to the password and to two-step sign-in."""
-    user = _me(request)
+    user = request.user
     form = ProfileForm(request.POST or None, initial=_shown(user))
     if form.is_valid():
         try:
-            changed = accounts.save_profile(user, form.cleaned_data, by=_by(request))
+            changed = accounts.save_profile(user, form.cleaned_data, by=request.access.actor)
         except Refused as refusal:
             form.refuse(refusal)
         else:
@@ -127,13 +126,13 @@ def profile(request: HttpRequest) -> HttpResponse:
 @require_POST
 @sensitive_post_parameters("old_password", "password")
 @needs(Can.OWN_PROFILE)
-def profile_password(request: HttpRequest) -> HttpResponse:
+def profile_password(request: PageRequest) -> HttpResponse:
     """A new password for oneself; every other session ends."""
-    user = _me(request)
+    user = request.user
     form = ChangePasswordForm(request.POST)
     if form.is_valid() and _knows_password(request, user, form):
         try:
-            accounts.change_password(user, form.cleaned_data["password"], by=_by(request))
+            accounts.change_password(user, form.cleaned_data["password"], by=request.access.actor)
         except Refused as refusal:
             form.refuse(refusal)
         else:
@@ -145,10 +144,10 @@ def profile_password(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @needs(Can.OWN_PROFILE)
-def profile_sessions(request: HttpRequest) -> HttpResponse:
+def profile_sessions(request: PageRequest) -> HttpResponse:
     """Signs out every device but this one."""
-    user = _me(request)
-    accounts.sign_out_everywhere(user, by=_by(request))
+    user = request.user
+    accounts.sign_out_everywhere(user, by=request.access.actor)
     update_session_auth_hash(request, user)
     toasts.toast(request, "Every other device is signed out.")
     return redirect("profile")
@@ -156,9 +155,9 @@ def profile_sessions(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @needs(Can.OWN_PROFILE)
-def profile_theme(request: HttpRequest) -> HttpResponse:
+def profile_theme(request: PageRequest) -> HttpResponse:
     """The light switch."""
-    accounts.choose_theme(_me(request), request.POST.get("theme", ""))
+    accounts.choose_theme(request.user, request.POST.get("theme", ""))
     if request.headers.get("HX-Request") == "true":
         return HttpResponse(status=204)
     back = request.headers.get("Referer", "")
@@ -170,7 +169,7 @@ def profile_theme(request: HttpRequest) -> HttpResponse:
 
 @never_cache
 @needs(Can.SETTINGS)
-def settings_organisation(request: HttpRequest) -> HttpResponse:
+def settings_organisation(request: PageRequest) -> HttpResponse:
     """Name, dates, goals and the checklist of onboarding."""
     settings = Organisation.current()
     shown = {field.name: getattr(settings, field.name) for field in settings._meta.fields}
@@ -182,7 +181,7 @@ def settings_organisation(request: HttpRequest) -> HttpResponse:
         values = {name: value for name, value in form.cleaned_data.items() if name != "version"}
         values["onboarding_steps"] = steps.as_steps()
         try:
-            changed = accounts.save_organisation(values, by=_by(request), expected=form.seen_at())
+            changed = accounts.save_organisation(values, by=request.access.actor, expected=form.seen_at())
         except Refused as refusal:
             form.refuse(refusal)
         else:
@@ -198,7 +197,7 @@ def settings_organisation(request: HttpRequest) -> HttpResponse:
 
 @never_cache
 @needs(Can.TEAM)
-def settings_team(request: HttpRequest) -> HttpResponse:
+def settings_team(request: PageRequest) -> HttpResponse:
     """Who is on the team, who is invited, and what each role may do."""
     return _team_page(request, InviteForm())
 
@@ -206,12 +205,12 @@ def settings_team(request: HttpRequest) -> HttpResponse:
 @require_POST
 @never_cache
 @needs(Can.TEAM)
-def team_invitations(request: HttpRequest) -> HttpResponse:
+def team_invitations(request: PageRequest) -> HttpResponse:
     """Invites somebody; the answer shows the link, once."""
     form = InviteForm(request.POST)
     if form.is_valid():
         try:
-            made, secret = accounts.invite(**form.cleaned_data, by=_by(request))
+            made, secret = accounts.invite(**form.cleaned_data, by=request.access.actor)
         except Refused as refusal:
             form.refuse(refusal)
         else:
@@ -222,32 +221,32 @@ def team_invitations(request: HttpRequest) -> HttpResponse:
 @require_POST
 @never_cache
 @needs(Can.TEAM)
-def invitation_link(request: HttpRequest, pk: UUID) -> HttpResponse:
+def invitation_link(request: PageRequest, pk: UUID) -> HttpResponse:
     """A new link for an invitation; the old one stops working."""
     found = get_object_or_404(Invitation, pk=pk)
-    secret = accounts.renew(found, by=_by(request))
+    secret = accounts.renew(found, by=request.access.actor)
     return _team_page(request, InviteForm(), link=_link(request, "invitation", secret), to=found.email)
 
 
 @require_POST
 @needs(Can.TEAM)
-def invitation_revocation(request: HttpRequest, pk: UUID) -> HttpResponse:
+def invitation_revocation(request: PageRequest, pk: UUID) -> HttpResponse:
     """Takes an invitation back."""
-    accounts.revoke(get_object_or_404(Invitation, pk=pk), by=_by(request))
+    accounts.revoke(get_object_or_404(Invitation, pk=pk), by=request.access.actor)
     toasts.toast(request, "The invitation is taken back.")
     return redirect("settings_team")
 
 
 @require_POST
 @needs(Can.TEAM)
-def member_role(request: HttpRequest, pk: UUID) -> HttpResponse:
+def member_role(request: PageRequest, pk: UUID) -> HttpResponse:
     """Gives a member another role."""
     member = get_object_or_404(User, pk=pk)
     form = RoleForm(request.POST)
     if not form.is_valid():
         raise Refused("unknown_role", "There is no such role.", field="role")
     try:
-        accounts.change_role(member, form.cleaned_data["role"], by=_by(request))
+        accounts.change_role(member, form.cleaned_data["role"], by=request.access.actor)
     except Refused as refusal:
         toasts.toast(request, refusal.sentence, level="danger")
     else:
@@ -257,10 +256,10 @@ def member_role(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 @require_POST
 @needs(Can.TEAM)
-def member_deactivation(request: HttpRequest, pk: UUID) -> HttpResponse:
+def member_deactivation(request: PageRequest, pk: UUID) -> HttpResponse:
     """Switches a member's account off, at once."""
     member = get_object_or_404(User, pk=pk)
-    accounts.deactivate(member, by=_by(request))
+    accounts.deactivate(member, by=request.access.actor)
     undo = reverse("member_reactivation", args=[pk])
     toasts.toast(request, f"{member.name} can no longer sign in.", undo_url=undo)
     tokens = queries.live_tokens_made_by(member)
@@ -272,10 +271,10 @@ def member_deactivation(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 @require_POST
 @needs(Can.TEAM)
-def member_reactivation(request: HttpRequest, pk: UUID) -> HttpResponse:
+def member_reactivation(request: PageRequest, pk: UUID) -> HttpResponse:
     """Switches a member's account on again."""
     member = get_object_or_404(User, pk=pk)
-    accounts.reactivate(member, by=_by(request))
+    accounts.reactivate(member, by=request.access.actor)
     toasts.toast(request, f"{member.name} can sign in again.")
     if request.headers.get("HX-Request") == "true":
         response = HttpResponse(status=204)
@@ -286,10 +285,10 @@ def member_reactivation(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 @require_POST
 @needs(Can.TEAM)
-def member_two_step(request: HttpRequest, pk: UUID) -> HttpResponse:
+def member_two_step(request: PageRequest, pk: UUID) -> HttpResponse:
     """Switches a member's two-step sign-in off, for a lost phone."""
     member = get_object_or_404(User, pk=pk)
-    accounts.switch_off_two_step(member, by=_by(request))
+    accounts.switch_off_two_step(member, by=request.access.actor)
     toasts.toast(request, f"{member.name} signs in with the password alone.")
     return redirect("settings_team")
 
@@ -297,10 +296,10 @@ def member_two_step(request: HttpRequest, pk: UUID) -> HttpResponse:
 @require_POST
 @never_cache
 @needs(Can.TEAM)
-def member_password_link(request: HttpRequest, pk: UUID) -> HttpResponse:
+def member_password_link(request: PageRequest, pk: UUID) -> HttpResponse:
     """A link for a member who forgot the password; the answer shows it, once."""
     member = get_object_or_404(User, pk=pk)
-    secret = accounts.make_password_link(member, by=_by(request))
+    secret = accounts.make_password_link(member, by=request.access.actor)
     link = _link(request, "password_link", secret)
     return _team_page(request, InviteForm(), link=link, to=member.name, is_password=True)
 
@@ -310,7 +309,7 @@ def member_password_link(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 @never_cache
 @needs(Can.TOKENS)
-def settings_tokens(request: HttpRequest) -> HttpResponse:
+def settings_tokens(request: PageRequest) -> HttpResponse:
     """The keys of programs; POST makes one, and the answer shows its secret, once."""
     form = TokenForm(request.POST or None)
     made, secret = None, ""
@@ -322,7 +321,7 @@ def settings_tokens(request: HttpRequest) -> HttpResponse:
                 role=data["role"],
                 scopes=data["scopes"],
                 expires_at=form.expires_at(),
-                by=_by(request),
+                by=request.access.actor,
             )
         except Refused as refusal:
             form.refuse(refusal)
@@ -339,10 +338,10 @@ def settings_tokens(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @needs(Can.TOKENS)
-def token_revocation(request: HttpRequest, pk: UUID) -> HttpResponse:
+def token_revocation(request: PageRequest, pk: UUID) -> HttpResponse:
     """Switches a token off for good."""
     token = get_object_or_404(ApiToken, pk=pk)
-    accounts.revoke_token(token, by=_by(request))
+    accounts.revoke_token(token, by=request.access.actor)
     toasts.toast(request, f"“{token.name}” is revoked. Programs that use it are shut out.")
     return redirect("settings_tokens")
 
@@ -351,16 +350,6 @@ def _closed(request: HttpRequest, sentence: str) -> HttpResponse:
     """A dead link says why; without a sentence it is alive, but its visitor is signed in as somebody."""
     context = {"closed": sentence}
     return render(request, "accounts/link_closed.html", context, status=410 if sentence else 409)
-
-
-def _by(request: HttpRequest) -> Actor:
-    actor: Actor = request.access.actor  # type: ignore[attr-defined]
-    return actor
-
-
-def _me(request: HttpRequest) -> User:
-    assert isinstance(request.user, User)  # noqa: S101  the door lets nobody else in
-    return request.user
 
 
 def _shown(user: User) -> dict[str, object]:
@@ -378,13 +367,13 @@ def _knows_password(request: HttpRequest, user: User, form: ChangePasswordForm) 
 
 
 def _profile_page(
-    request: HttpRequest, form: ProfileForm, password_form: ChangePasswordForm, status: int
+    request: PageRequest, form: ProfileForm, password_form: ChangePasswordForm, status: int
 ) -> HttpResponse:
     context = {
         "form": form,
         "password_form": password_form,
-        "me": queries.members().get(pk=_me(request).pk),
-        "role": Role(_me(request).role).label,
+        "me": queries.members().get(pk=request.user.pk),
+        "role": Role(request.user.role).label,
     }
     return render(request, "accounts/profile.html", context, status=status)
 
@@ -394,7 +383,7 @@ def _link(request: HttpRequest, name: str, secret: str) -> str:
 
 
 def _team_page(
-    request: HttpRequest,
+    request: PageRequest,
     form: InviteForm,
     *,
     link: str = "",

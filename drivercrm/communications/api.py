@@ -5,12 +5,12 @@ from typing import Any, Literal
 from uuid import UUID
 
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404
 from ninja import Query, Router, Schema
 from pydantic import Field
 
-from drivercrm.accounts.permissions import Access, Can, needs
+from drivercrm.accounts.permissions import Access, Can, Request, needs
 from drivercrm.communications import workflow as communications
 from drivercrm.communications.enums import (
     CallOutcome,
@@ -21,7 +21,7 @@ from drivercrm.communications.enums import (
 )
 from drivercrm.communications.models import Communication
 from drivercrm.core.paging import Order, page_of
-from drivercrm.core.rest import Cursor, Input, Limit, Moment, Rows, access, answer, page
+from drivercrm.core.rest import Cursor, Input, Limit, Moment, Rows, answer, page
 from drivercrm.drivers.models import Driver
 
 router = Router(tags=["communications"])
@@ -102,10 +102,10 @@ def _page(
 )
 @needs(Can.READ_DRIVERS)
 def list_communications(
-    request: HttpRequest, query: Query[CommunicationFilters], limit: Limit = 50, cursor: Cursor = None
+    request: Request, query: Query[CommunicationFilters], limit: Limit = 50, cursor: Cursor = None
 ) -> HttpResponse:
     """Messages and calls of all drivers, the latest recorded first."""
-    return _page(Communication.objects.all(), query, access(request), cursor, limit)
+    return _page(Communication.objects.all(), query, request.access, cursor, limit)
 
 
 @router.get(
@@ -115,12 +115,12 @@ def list_communications(
     operation_id="get_communication",
 )
 @needs(Can.READ_DRIVERS)
-def get_communication(request: HttpRequest, communication_id: UUID) -> HttpResponse:
+def get_communication(request: Request, communication_id: UUID) -> HttpResponse:
     """One message or call."""
     row = Communication.objects.filter(pk=communication_id).values(*COLUMNS).first()
     if row is None:
         raise Http404
-    return answer(_content(row, access(request)))
+    return answer(_content(row, request.access))
 
 
 @router.get(
@@ -131,7 +131,7 @@ def get_communication(request: HttpRequest, communication_id: UUID) -> HttpRespo
 )
 @needs(Can.READ_DRIVERS)
 def list_communications_of_driver(
-    request: HttpRequest,
+    request: Request,
     driver_id: UUID,
     query: Query[CommunicationFilters],
     limit: Limit = 50,
@@ -141,7 +141,7 @@ def list_communications_of_driver(
     if not Driver.objects.filter(pk=driver_id).exists():
         raise Http404
     found = Communication.objects.filter(driver_id=driver_id)
-    return _page(found, query, access(request), cursor, limit)
+    return _page(found, query, request.access, cursor, limit)
 
 
 @router.post(
@@ -151,9 +151,9 @@ def list_communications_of_driver(
     operation_id="log_call",
 )
 @needs(Can.CONTACT_DRIVER)
-def log_call(request: HttpRequest, driver_id: UUID, data: CallIn) -> HttpResponse:
+def log_call(request: Request, driver_id: UUID, data: CallIn) -> HttpResponse:
     """Logs a phone call. One that was answered, or reached voicemail, makes the driver contacted."""
-    who: Access = access(request)
+    who = request.access
     call = communications.log_call(
         get_object_or_404(Driver, pk=driver_id),
         direction=data.direction,

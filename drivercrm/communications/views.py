@@ -3,11 +3,11 @@
 from typing import Any
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 
-from drivercrm.accounts.permissions import Can, needs
+from drivercrm.accounts.permissions import Can, PageRequest, needs
 from drivercrm.communications import workflow as communications
 from drivercrm.communications.enums import CALLS_IN, CALLS_OUT, MessageType
 from drivercrm.communications.forms import CallForm
@@ -26,14 +26,14 @@ ONBOARDED = {
 
 
 @needs(Can.CONTACT_DRIVER)
-def driver_calls(request: HttpRequest, pk: UUID) -> HttpResponse:
+def driver_calls(request: PageRequest, pk: UUID) -> HttpResponse:
     """Logs a phone call."""
     driver = get_object_or_404(Driver, pk=pk)
     form = CallForm(request.POST if request.method == "POST" else None)
     context: dict[str, Any] = {"driver": driver, "calls_out": CALLS_OUT, "calls_in": CALLS_IN}
     if form.is_valid():
         kind = MessageType.SUPPORT if driver.onboarding_status in ONBOARDED else MessageType.ONBOARDING
-        actor = request.access.actor  # type: ignore[attr-defined]
+        actor = request.access.actor
         values: dict[str, Any] = form.values
         try:
             communications.log_call(driver, **values, message_type=kind, by=actor)

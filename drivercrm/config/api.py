@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from functools import wraps
 from importlib.metadata import version
 from threading import Lock
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -28,7 +28,7 @@ from pydantic_core import to_json
 
 from drivercrm.accounts import workflow as accounts
 from drivercrm.accounts.api import router as accounts_router
-from drivercrm.accounts.permissions import Access, Can, public
+from drivercrm.accounts.permissions import Access, Can, Request, public
 from drivercrm.communications.api import router as communications_router
 from drivercrm.config import idempotency
 from drivercrm.config.problems import PROBLEM_JSON, PROBLEM_SCHEMA, not_found, problem, register
@@ -95,7 +95,7 @@ class Bearer(HttpBearer):
     """An API token: `Authorization: Bearer dcrm_…`."""
 
     def authenticate(self, request: HttpRequest, token: str) -> Access | None:
-        return request.access  # type: ignore[attr-defined]
+        return cast(Request, request).access
 
 
 class Session(APIKeyCookie):
@@ -107,7 +107,7 @@ class Session(APIKeyCookie):
         super().__init__(csrf=False)  # the door has checked it
 
     def authenticate(self, request: HttpRequest, key: str | None) -> Access | None:
-        return request.access  # type: ignore[attr-defined]
+        return cast(Request, request).access
 
 
 class Allowance:
@@ -144,10 +144,10 @@ def door(run: Run) -> Run:
         raise ImproperlyConfigured(f"The API operation {operation.view_func.__name__} has no permission.")
 
     @wraps(run)
-    def guarded(request: HttpRequest, **values: Any) -> HttpResponse:
+    def guarded(request: Request, **values: Any) -> HttpResponse:
         try:
             who = _who(request)
-            request.access = who  # type: ignore[attr-defined]
+            request.access = who
             who.check(needed)
             if wait := allowance.take(str(who.actor)) if not who.actor.is_person else 0.0:
                 return problem(
@@ -175,7 +175,7 @@ def _stranger(error: NotSignedIn) -> HttpResponse:
     )
 
 
-def _who(request: HttpRequest) -> Access:
+def _who(request: Request) -> Access:
     """The token's access, or the signed-in person's. Raises NotSignedIn; refuses a change without CSRF token."""
     given = request.headers.get("Authorization", "")
     scheme, _, secret = given.partition(" ")
@@ -190,7 +190,7 @@ def _who(request: HttpRequest) -> Access:
         raise NotSignedIn("Sign in, or send a token.")
     if request.method not in SAFE and check_csrf(request):
         raise CsrfMissing()
-    return request.access  # type: ignore[attr-defined]
+    return request.access
 
 
 class CsrfMissing(Refused):

@@ -3,17 +3,17 @@
 from datetime import datetime
 from uuid import UUID
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404
 from ninja import Router, Schema
 from pydantic import Field
 
-from drivercrm.accounts.permissions import Can, needs
+from drivercrm.accounts.permissions import Can, Request, needs
 from drivercrm.consent import workflow as consent
 from drivercrm.consent.enums import ConsentChannel, ConsentEventKind, ConsentState, Purpose
 from drivercrm.consent.models import Consent, ConsentEvent
 from drivercrm.core.paging import Order, page_of
-from drivercrm.core.rest import Cursor, Input, Limit, Moment, Rows, access, answer, page
+from drivercrm.core.rest import Cursor, Input, Limit, Moment, Rows, answer, page
 from drivercrm.drivers.enums import OnboardingStatus
 from drivercrm.drivers.models import Driver
 
@@ -103,7 +103,7 @@ def _consents(driver: Driver, *, status: int = 200) -> HttpResponse:
     operation_id="list_consents",
 )
 @needs(Can.READ_DRIVERS)
-def list_consents(request: HttpRequest, driver_id: UUID) -> HttpResponse:
+def list_consents(request: Request, driver_id: UUID) -> HttpResponse:
     """The state of every channel and purpose."""
     return _consents(get_object_or_404(Driver, pk=driver_id))
 
@@ -116,7 +116,7 @@ def list_consents(request: HttpRequest, driver_id: UUID) -> HttpResponse:
 )
 @needs(Can.READ_DRIVERS)
 def list_consent_events(
-    request: HttpRequest, driver_id: UUID, limit: Limit = 50, cursor: Cursor = None
+    request: Request, driver_id: UUID, limit: Limit = 50, cursor: Cursor = None
 ) -> HttpResponse:
     """Everything that was said and asked, the latest first."""
     if not Driver.objects.filter(pk=driver_id).exists():
@@ -133,7 +133,7 @@ def list_consent_events(
     operation_id="grant_consent",
 )
 @needs(Can.RECORD_CONSENT)
-def grant_consent(request: HttpRequest, driver_id: UUID, data: GrantIn) -> HttpResponse:
+def grant_consent(request: Request, driver_id: UUID, data: GrantIn) -> HttpResponse:
     """Records that the driver agreed; one who had opted out comes back."""
     driver = get_object_or_404(Driver, pk=driver_id)
     consent.grant(
@@ -144,7 +144,7 @@ def grant_consent(request: HttpRequest, driver_id: UUID, data: GrantIn) -> HttpR
         evidence=data.evidence,
         wording=data.wording,
         at=data.at,
-        by=access(request).actor,
+        by=request.access.actor,
     )
     return _consents(driver, status=201)
 
@@ -156,7 +156,7 @@ def grant_consent(request: HttpRequest, driver_id: UUID, data: GrantIn) -> HttpR
     operation_id="withdraw_consent",
 )
 @needs(Can.RECORD_CONSENT)
-def withdraw_consent(request: HttpRequest, driver_id: UUID, data: WithdrawalIn) -> HttpResponse:
+def withdraw_consent(request: Request, driver_id: UUID, data: WithdrawalIn) -> HttpResponse:
     """Records that the driver said no. When nothing granted is left, the driver is opted out."""
     driver = get_object_or_404(Driver, pk=driver_id)
     consent.withdraw(
@@ -167,7 +167,7 @@ def withdraw_consent(request: HttpRequest, driver_id: UUID, data: WithdrawalIn) 
         evidence=data.evidence,
         wording=data.wording,
         at=data.at,
-        by=access(request).actor,
+        by=request.access.actor,
     )
     return _consents(driver, status=201)
 

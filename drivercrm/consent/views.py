@@ -3,18 +3,17 @@
 from typing import Any
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
-from drivercrm.accounts.permissions import Can, needs
+from drivercrm.accounts.permissions import Can, PageRequest, needs
 from drivercrm.accounts.queries import actor_names
 from drivercrm.consent import queries
 from drivercrm.consent import workflow as consent
 from drivercrm.consent.enums import ConsentChannel, Purpose
 from drivercrm.consent.forms import SOURCES, ConsentForm, GrantForm, OptOutForm, WithdrawalForm
-from drivercrm.core.actors import Actor
 from drivercrm.core.errors import Refused
 from drivercrm.drivers.enums import OnboardingStatus
 from drivercrm.drivers.models import Driver
@@ -24,17 +23,12 @@ from drivercrm.ui.toasts import toast
 WRONG = 422
 
 
-def _by(request: HttpRequest) -> Actor:
-    actor: Actor = request.access.actor  # type: ignore[attr-defined]
-    return actor
-
-
 def _page(driver: Driver) -> str:
     return reverse("driver", args=[driver.pk])
 
 
 @needs(Can.READ_DRIVERS)
-def driver_consent(request: HttpRequest, pk: UUID) -> HttpResponse:
+def driver_consent(request: PageRequest, pk: UUID) -> HttpResponse:
     """What stands and everything that was said, as a page; for htmx only what stands."""
     driver = get_object_or_404(Driver, pk=pk)
     context: dict[str, Any] = {"driver": driver, "consents": queries.overview(driver)}
@@ -47,13 +41,13 @@ def driver_consent(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 @needs(Can.RECORD_CONSENT)
-def driver_consent_grant(request: HttpRequest, pk: UUID) -> HttpResponse:
+def driver_consent_grant(request: PageRequest, pk: UUID) -> HttpResponse:
     """Records that the driver agreed, with its proof."""
     driver = get_object_or_404(Driver, pk=pk)
     form = GrantForm(request.POST if request.method == "POST" else None)
     if form.is_valid():
         try:
-            consent.grant(driver, **form.cleaned_data, by=_by(request))
+            consent.grant(driver, **form.cleaned_data, by=request.access.actor)
         except Refused as refusal:
             refuse_in(form, refusal)
         else:
@@ -63,13 +57,13 @@ def driver_consent_grant(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 @needs(Can.RECORD_CONSENT)
-def driver_consent_withdrawal(request: HttpRequest, pk: UUID) -> HttpResponse:
+def driver_consent_withdrawal(request: PageRequest, pk: UUID) -> HttpResponse:
     """Records that the driver said no to some channels or purposes."""
     driver = get_object_or_404(Driver, pk=pk)
     form = WithdrawalForm(request.POST if request.method == "POST" else None)
     if form.is_valid():
         try:
-            consent.withdraw(driver, **form.cleaned_data, by=_by(request))
+            consent.withdraw(driver, **form.cleaned_data, by=request.access.actor)
         except Refused as refusal:
             refuse_in(form, refusal)
         else:
@@ -80,7 +74,7 @@ def driver_consent_withdrawal(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 @require_POST
 @needs(Can.RECORD_CONSENT)
-def driver_opt_out(request: HttpRequest, pk: UUID) -> HttpResponse:
+def driver_opt_out(request: PageRequest, pk: UUID) -> HttpResponse:
     """Withdraws everything, everywhere: nothing more is sent to this driver (spec §4)."""
     driver = get_object_or_404(Driver, pk=pk)
     form = OptOutForm(request.POST)
@@ -90,7 +84,7 @@ def driver_opt_out(request: HttpRequest, pk: UUID) -> HttpResponse:
         driver,
         source=form.cleaned_data["source"] or "staff",
         evidence=form.cleaned_data["evidence"],
-        by=_by(request),
+        by=request.access.actor,
     )
     toast(request, _withdrawn(driver))
     return _recorded(request, driver)
@@ -102,14 +96,14 @@ def _withdrawn(driver: Driver) -> str:
     return f"Consent of {driver.greeting} withdrawn"
 
 
-def _recorded(request: HttpRequest, driver: Driver) -> HttpResponse:
+def _recorded(request: PageRequest, driver: Driver) -> HttpResponse:
     if not is_swap(request):
         return changed(request, _page(driver))
     context = {"driver": driver, "consents": queries.overview(driver)}
     return changed_part(request, _page(driver), "consent/_consent.html", context)
 
 
-def _form(request: HttpRequest, driver: Driver, form: ConsentForm, fragment: str, title: str) -> HttpResponse:
+def _form(request: PageRequest, driver: Driver, form: ConsentForm, fragment: str, title: str) -> HttpResponse:
     context = {
         "driver": driver,
         "form": form,

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Generic, TypeVar
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from ninja import Query, Schema
 from pydantic import AfterValidator, ConfigDict
 from pydantic_core import to_json
@@ -53,11 +53,6 @@ def answer(data: Any, *, status: int = 200, headers: Mapping[str, str] | None = 
     for name, value in (headers or {}).items():
         response[name] = value
     return response
-
-
-def access(request: HttpRequest) -> Any:
-    """Who asks, and what they may do."""
-    return request.access  # type: ignore[attr-defined]
 
 
 def read_moment(value: Any) -> datetime:

@@ -6,12 +6,12 @@ from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 
 from drivercrm.accounts.models import Organisation, User
-from drivercrm.accounts.permissions import Can, needs
+from drivercrm.accounts.permissions import Can, PageRequest, needs
 from drivercrm.communications.enums import CALLS_IN, CALLS_OUT
 from drivercrm.consent import queries as consent
 from drivercrm.consent.enums import ConsentState, Purpose
@@ -35,7 +35,7 @@ class Stage:
 
 
 @needs(Can.READ_DRIVERS)
-def driver(request: HttpRequest, pk: UUID) -> HttpResponse:
+def driver(request: PageRequest, pk: UUID) -> HttpResponse:
     """The whole page."""
     one = get_object_or_404(timeline.counted(), pk=pk)
     context = _regions(request, one)
@@ -53,7 +53,7 @@ def driver(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 @needs(Can.READ_DRIVERS)
-def driver_live(request: HttpRequest, pk: UUID) -> HttpResponse:
+def driver_live(request: PageRequest, pk: UUID) -> HttpResponse:
     """Every region again after a change, each out of band; one that is being edited is left alone."""
     one = get_object_or_404(timeline.counted(), pk=pk)
     context = _regions(request, one) | {"live": True, "from": request.GET.get("from", "")}
@@ -61,14 +61,14 @@ def driver_live(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 @needs(Can.READ_DRIVERS)
-def driver_timeline(request: HttpRequest, pk: UUID) -> HttpResponse:
+def driver_timeline(request: PageRequest, pk: UUID) -> HttpResponse:
     """Earlier lines of the timeline, to be put above those on screen."""
     one = get_object_or_404(Driver, pk=pk)
     facts = _facts(request, one, [])
     return render(request, "desk/_timeline_items.html", _timeline(request, one, facts))
 
 
-def _facts(request: HttpRequest, one: Driver, people: list[User]) -> timeline.Facts:
+def _facts(request: PageRequest, one: Driver, people: list[User]) -> timeline.Facts:
     """All there is about the driver of what a driver has few of; one query for each kind."""
     organisation = Organisation.current()
     request.organisation = organisation  # type: ignore[attr-defined]  # the frame shows its name
@@ -81,17 +81,17 @@ def _facts(request: HttpRequest, one: Driver, people: list[User]) -> timeline.Fa
     )
 
 
-def _timeline(request: HttpRequest, one: Driver, facts: timeline.Facts) -> dict[str, Any]:
+def _timeline(request: PageRequest, one: Driver, facts: timeline.Facts) -> dict[str, Any]:
     show = request.GET.get("show", "")
     show = show if show in timeline.SHOWS else "all"
-    access = request.access  # type: ignore[attr-defined]
+    access = request.access
     found = timeline.page(one, access, facts, show=show, before=request.GET.get("before", ""))
     earlier = urlencode({"show": show, "before": found.earlier}) if found.earlier else ""
     return {"driver": one, "timeline": found, "show": show, "earlier": earlier}
 
 
-def _regions(request: HttpRequest, one: Any) -> dict[str, Any]:
-    may_edit = request.access.may(Can.EDIT_DRIVERS)  # type: ignore[attr-defined]
+def _regions(request: PageRequest, one: Any) -> dict[str, Any]:
+    may_edit = request.access.may(Can.EDIT_DRIVERS)
     people = list(queries.staff()) if may_edit else []
     facts = _facts(request, one, people)
     consents = consent.overview(one, facts.consents)
@@ -157,7 +157,7 @@ def _since(standing: consent.Standing) -> datetime:
     return standing.event.at
 
 
-def _neighbours(request: HttpRequest, one: Driver, came_from: str) -> dict[str, str]:
+def _neighbours(request: PageRequest, one: Driver, came_from: str) -> dict[str, str]:
     """The drivers before and after this one in the list it was opened from."""
     wanted = filters.parse(came_from)
     order = wanted.order

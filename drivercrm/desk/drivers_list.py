@@ -6,14 +6,14 @@ from functools import cached_property
 from html import escape
 from urllib.parse import urlencode
 
-from django.http import HttpRequest, HttpResponse, QueryDict
+from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.utils.cache import patch_vary_headers
 from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.http import require_safe
 
 from drivercrm.accounts.models import User
-from drivercrm.accounts.permissions import Can, needs
+from drivercrm.accounts.permissions import Can, PageRequest, needs
 from drivercrm.core.errors import Refused
 from drivercrm.core.paging import Page, page_of
 from drivercrm.desk import columns, saved_lists
@@ -45,9 +45,9 @@ class Address:
     query: ListQuery
 
     @classmethod
-    def of(cls, request: HttpRequest, params: QueryDict) -> "Address":
+    def of(cls, request: PageRequest, params: QueryDict) -> "Address":
         """Reads the address. A tab's own list holds until the address says anything about filters or order."""
-        tabs = saved_lists.named_lists(request, request.user)  # type: ignore[arg-type]
+        tabs = saved_lists.named_lists(request, request.user)
         current = next((one for one in tabs if one.key == params.get("view")), saved_lists.ALL)
         query = filters.parse(params)
         says_something = bool(query.filters) or any(name in params for name in ("sort", "cols", "rows"))
@@ -98,7 +98,7 @@ class Address:
 
 @require_safe
 @needs(Can.READ_DRIVERS)
-def drivers(request: HttpRequest) -> HttpResponse:
+def drivers(request: PageRequest) -> HttpResponse:
     """The page, or for htmx its changed part."""
     where = Address.of(request, request.GET)
     addition = filters.parse_addition(request.GET)
@@ -127,8 +127,8 @@ def drivers(request: HttpRequest) -> HttpResponse:
     return response
 
 
-def _context(request: HttpRequest, where: Address) -> dict[str, object]:
-    user: User = request.user  # type: ignore[assignment]
+def _context(request: PageRequest, where: Address) -> dict[str, object]:
+    user = request.user
     viewer = filters.Viewer.now(user.pk)
     query = where.query
     found = filters.find(query, viewer)
@@ -137,7 +137,7 @@ def _context(request: HttpRequest, where: Address) -> dict[str, object]:
     page: Page[Row] = page_of(read, order, cursor=request.GET.get("cursor"), limit=ROWS)
     staff = staff_names()
     around = Around.of(page.items, query.columns, staff)
-    access = request.access  # type: ignore[attr-defined]
+    access = request.access
     may_edit, may_export = access.may(Can.EDIT_DRIVERS), access.may(Can.EXPORT)
     may_contact = access.may(Can.CONTACT_DRIVER)
     may_tick = may_edit or may_contact or may_export
@@ -323,7 +323,7 @@ def _phone_row(row: Row, around: Around, came_from: str) -> str:
 
 @require_safe
 @needs(Can.READ_DRIVERS)
-def driver_filters(request: HttpRequest) -> HttpResponse:
+def driver_filters(request: PageRequest) -> HttpResponse:
     """Every field to filter by, each with its small form: a menu of the list, or a page on phones."""
     where = Address.of(request, request.GET)
     staff = staff_names()
@@ -388,9 +388,9 @@ def _field_form(field: Field, edited: filters.Filter | None, staff: Mapping[str,
 
 @require_safe
 @needs(Can.READ_DRIVERS)
-def driver_counts(request: HttpRequest) -> HttpResponse:
+def driver_counts(request: PageRequest) -> HttpResponse:
     """The counts of the tabs and of the pinned views, each put into its place."""
-    user: User = request.user  # type: ignore[assignment]
+    user = request.user
     counts = [
         (one.key, saved_lists.counted(request, one, user)) for one in saved_lists.named_lists(request, user)
     ]

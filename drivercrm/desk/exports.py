@@ -10,7 +10,6 @@ from uuid import UUID
 from django.db.models import F
 from django.http import (
     FileResponse,
-    HttpRequest,
     HttpResponse,
     HttpResponseBase,
     QueryDict,
@@ -20,7 +19,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
-from drivercrm.accounts.permissions import Can, needs
+from drivercrm.accounts.permissions import Can, PageRequest, needs
 from drivercrm.consent import queries as consent
 from drivercrm.consent.enums import ConsentState
 from drivercrm.core import clock, spreadsheets
@@ -138,7 +137,7 @@ def _wanted(data: QueryDict, viewer: Viewer) -> tuple[DriverQuerySet, ListQuery,
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs(Can.EXPORT)
-def driver_export(request: HttpRequest) -> HttpResponseBase:
+def driver_export(request: PageRequest) -> HttpResponseBase:
     """Asks for the format, then sends the file. Who took which list is in the journal before the first row leaves."""
     viewer = Viewer.now(request.user.pk)
     data = request.POST if request.method == "POST" else request.GET
@@ -151,11 +150,11 @@ def driver_export(request: HttpRequest) -> HttpResponseBase:
     kind = "xlsx" if data.get("format") == "xlsx" else "csv"
     if kind == "xlsx" and count > spreadsheets.MAX_XLSX_ROWS:
         raise Refused("too_many_rows", "This list is longer than an Excel sheet. Export it as CSV.")
-    drivers.note_export(format=kind, filter=said, rows=count, by=request.access.actor)  # type: ignore[attr-defined]
+    drivers.note_export(format=kind, filter=said, rows=count, by=request.access.actor)
     return _file(kind, [heading for heading, _ in _headings(query)], _rows(everyone, query))
 
 
-def _ask(request: HttpRequest, data: QueryDict, count: int, said: str) -> HttpResponse:
+def _ask(request: PageRequest, data: QueryDict, count: int, said: str) -> HttpResponse:
     is_all = data.get("all") == "1"
     context: dict[str, Any] = {
         "count": count,

@@ -8,14 +8,14 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from django.core.cache import caches
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.http import require_POST, require_safe
 
-from drivercrm.accounts.permissions import Can, needs
+from drivercrm.accounts.permissions import Can, PageRequest, needs
 from drivercrm.communications.models import Communication
 from drivercrm.core import clock
 from drivercrm.core.paging import Order, page_of
@@ -101,7 +101,7 @@ class Board:
     opened: frozenset[str]
 
     @classmethod
-    def of(cls, request: HttpRequest) -> "Board":
+    def of(cls, request: PageRequest) -> "Board":
         """Reads the address; a filter by status means nothing here."""
         query = filters.parse(request.GET).without("status").without("status.not")
         return cls(query, frozenset(request.GET.getlist("open")) & {str(status) for status in FOLDED})
@@ -127,7 +127,7 @@ class Board:
 
 @require_safe
 @needs(Can.READ_DRIVERS)
-def pipeline(request: HttpRequest) -> HttpResponse:
+def pipeline(request: PageRequest) -> HttpResponse:
     """The page, or for htmx the board alone."""
     board = Board.of(request)
     template = "desk/_board.html" if is_swap(request) else "desk/pipeline.html"
@@ -138,12 +138,12 @@ def pipeline(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @needs(Can.EDIT_DRIVERS)
-def pipeline_move(request: HttpRequest, pk: UUID) -> HttpResponse:
+def pipeline_move(request: PageRequest, pk: UUID) -> HttpResponse:
     """Moves a card; the answer is the board as it stands then."""
     driver = get_object_or_404(Driver, pk=pk)
     board = Board.of(request)
     reason = request.POST.get("reason", "").strip() or MOVED
-    by = request.access.actor  # type: ignore[attr-defined]
+    by = request.access.actor
     act = drivers.change_status(driver, request.POST.get("status", ""), reason=reason, by=by)
     undo = reverse("driver_status_undo", args=[pk, act])
     toast(request, f"{driver.name} set to {S(driver.onboarding_status).label}", undo)
@@ -152,7 +152,7 @@ def pipeline_move(request: HttpRequest, pk: UUID) -> HttpResponse:
     return render(request, "desk/_board.html", _context(request, board))
 
 
-def _context(request: HttpRequest, board: Board) -> dict[str, Any]:
+def _context(request: PageRequest, board: Board) -> dict[str, Any]:
     viewer = filters.Viewer.now(request.user.pk)
     found = _found(board, viewer)
     medians = caches["memory"].get_or_set("stage-medians", queries.stage_medians, 60) or {}
@@ -173,7 +173,7 @@ def _context(request: HttpRequest, board: Board) -> dict[str, Any]:
         "owner": owner,
         "new_url": page_address("driver_new"),
         "staff": queries.staff(),
-        "may_move": request.access.may(Can.EDIT_DRIVERS),  # type: ignore[attr-defined]
+        "may_move": request.access.may(Can.EDIT_DRIVERS),
     }
 
 

@@ -3,14 +3,14 @@
 import re
 from dataclasses import dataclass, field
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.html import escape
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_safe
 
-from drivercrm.accounts.permissions import Access, Can, needs
+from drivercrm.accounts.permissions import Access, Can, PageRequest, needs
 from drivercrm.desk import shell
 from drivercrm.drivers.models import Driver
 from drivercrm.ui import formats, icons, parts, words
@@ -63,10 +63,10 @@ class Group:
 
 @require_safe
 @needs(Can.READ_DRIVERS)
-def search(request: HttpRequest) -> HttpResponse:
+def search(request: PageRequest) -> HttpResponse:
     """Groups of options for what was typed; without a word, the pages."""
     text = " ".join(request.GET.get("q", "").replace("\0", " ").split())[:200]
-    groups = _groups(text, request.access)  # type: ignore[attr-defined]
+    groups = _groups(text, request.access)
     template = "desk/_search_results.html" if is_swap(request) else "desk/search.html"
     return render(request, template, {"groups": groups, "text": text})
 

@@ -6,13 +6,13 @@ from typing import Any
 
 from django.core.cache import caches
 from django.db.models import Q
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_safe
 
 from drivercrm.accounts.models import Organisation
-from drivercrm.accounts.permissions import Can, needs
+from drivercrm.accounts.permissions import Can, PageRequest, needs
 from drivercrm.core import clock
 from drivercrm.desk.shell import page as page_address
 from drivercrm.drivers import queries
@@ -45,11 +45,11 @@ class Figures:
 
 @require_safe
 @needs(Can.READ_DRIVERS)
-def today(request: HttpRequest) -> HttpResponse:
+def today(request: PageRequest) -> HttpResponse:
     """The page, or for htmx its regions anew."""
     if not Driver.objects.exists():
         return render(request, "desk/today_first.html", {"import_url": page_address("imports")})
-    access = request.access  # type: ignore[attr-defined]
+    access = request.access
     wanted = request.GET.get("whose", "")
     whose = wanted if wanted in {"mine", "team"} else "mine" if access.may(Can.CONTACT_DRIVER) else "team"
     template = "desk/_today.html" if is_swap(request) else "desk/today.html"
@@ -58,7 +58,7 @@ def today(request: HttpRequest) -> HttpResponse:
     return response
 
 
-def _context(request: HttpRequest, whose: str) -> dict[str, Any]:
+def _context(request: PageRequest, whose: str) -> dict[str, Any]:
     organisation = Organisation.current()
     due = _due(request, whose)
     rows = list(due.select_related("driver", "owner")[:SHOWN])
@@ -79,7 +79,7 @@ def _context(request: HttpRequest, whose: str) -> dict[str, Any]:
         "unreached": queries.unreached(20, mine if whose == "mine" else None),
         "last_week": f"{clock.today():%A}",
         "metrics_warning": _metrics_warning(organisation),
-        "running": list(imports.running()[:5]) if request.access.may(Can.IMPORT) else [],  # type: ignore[attr-defined]
+        "running": list(imports.running()[:5]) if request.access.may(Can.IMPORT) else [],
         "imports_url": page_address("imports"),
     }
 
@@ -88,7 +88,7 @@ def _many(count: int) -> str:
     return f"{COUNTED}+" if count > COUNTED else str(count)
 
 
-def _due(request: HttpRequest, whose: str) -> Any:
+def _due(request: PageRequest, whose: str) -> Any:
     """Open follow-ups up to the end of today; mine are those given to me and those given to nobody."""
     found = FollowUp.objects.filter(done_at__isnull=True, due_at__lt=clock.day_end(clock.today()))
     if whose == "mine":

@@ -4,17 +4,17 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from ninja import File, Form, Query, Router, Schema
 from ninja.files import UploadedFile
 from pydantic import Field
 
-from drivercrm.accounts.permissions import Can, needs
+from drivercrm.accounts.permissions import Can, Request, needs
 from drivercrm.consent.enums import ConsentChannel, Purpose
 from drivercrm.core.errors import Refused
 from drivercrm.core.paging import Order, page_of
-from drivercrm.core.rest import Cursor, Input, Limit, Rows, access, answer, page
+from drivercrm.core.rest import Cursor, Input, Limit, Rows, answer, page
 from drivercrm.drivers.enums import OnboardingStatus
 from drivercrm.imports import queries
 from drivercrm.imports import workflow as imports
@@ -235,7 +235,7 @@ def _found(import_id: UUID) -> Import:
 
 @router.post("/imports", response={202: ImportOut}, summary="Upload a list", operation_id="create_import")
 @needs(Can.IMPORT)
-def create_import(request: HttpRequest, file: File[UploadedFile], data: Form[UploadIn]) -> HttpResponse:
+def create_import(request: Request, file: File[UploadedFile], data: Form[UploadIn]) -> HttpResponse:
     """Reads a list (XLSX or CSV) and judges its rows. Nothing goes into the drivers before it is applied.
 
     Columns with identity numbers are left out and never stored; the file is not kept.
@@ -249,7 +249,7 @@ def create_import(request: HttpRequest, file: File[UploadedFile], data: Form[Upl
     of = imports.stage(
         file.file,  # type: ignore[arg-type]
         file_name=file.name or "list",
-        by=access(request).actor,
+        by=request.access.actor,
         sheet=data.sheet or None,
         mapping=mapping,
         basis=imports.read_basis(data.basis, evidence=data.evidence),
@@ -259,7 +259,7 @@ def create_import(request: HttpRequest, file: File[UploadedFile], data: Form[Upl
 
 @router.get("/imports", response=Rows[ImportOut], summary="List imports", operation_id="list_imports")
 @needs(Can.IMPORT)
-def list_imports(request: HttpRequest, limit: Limit = 50, cursor: Cursor = None) -> HttpResponse:
+def list_imports(request: Request, limit: Limit = 50, cursor: Cursor = None) -> HttpResponse:
     """Every import that is kept, the newest first."""
     rows = page_of(Import.objects.all(), Order("id", descending=True), cursor=cursor, limit=limit)
     return answer(page([_out(of) for of in rows.items], rows.next_cursor))
@@ -267,7 +267,7 @@ def list_imports(request: HttpRequest, limit: Limit = 50, cursor: Cursor = None)
 
 @router.get("/imports/{uuid:import_id}", response=ImportOut, summary="One import", operation_id="get_import")
 @needs(Can.IMPORT)
-def get_import(request: HttpRequest, import_id: UUID) -> HttpResponse:
+def get_import(request: Request, import_id: UUID) -> HttpResponse:
     """Where an import stands. It is gone once it was undone and nothing had to stay."""
     return answer(_out(_found(import_id)))
 
@@ -279,9 +279,9 @@ def get_import(request: HttpRequest, import_id: UUID) -> HttpResponse:
     operation_id="delete_import",
 )
 @needs(Can.IMPORT)
-def delete_import(request: HttpRequest, import_id: UUID) -> HttpResponse:
+def delete_import(request: Request, import_id: UUID) -> HttpResponse:
     """Removes a list before anything of it went in."""
-    imports.drop(_found(import_id), by=access(request).actor)
+    imports.drop(_found(import_id), by=request.access.actor)
     return HttpResponse(status=204)
 
 
@@ -293,7 +293,7 @@ def delete_import(request: HttpRequest, import_id: UUID) -> HttpResponse:
 )
 @needs(Can.IMPORT)
 def list_import_rows(
-    request: HttpRequest,
+    request: Request,
     import_id: UUID,
     query: Query[RowFilters],
     limit: Limit = 50,
@@ -325,7 +325,7 @@ def _after(cursor: str | None) -> int:
     operation_id="match_import_columns",
 )
 @needs(Can.IMPORT)
-def match_import_columns(request: HttpRequest, import_id: UUID, data: ColumnsIn) -> HttpResponse:
+def match_import_columns(request: Request, import_id: UUID, data: ColumnsIn) -> HttpResponse:
     """Says what columns are, and what the words of a status column mean; the rows are judged again."""
     of = _found(import_id)
     targets = [column["target"] for column in of.columns]
@@ -334,7 +334,7 @@ def match_import_columns(request: HttpRequest, import_id: UUID, data: ColumnsIn)
     values = of.status_values | {
         word: str(status) if status else None for word, status in data.status_values.items()
     }
-    return answer(_out(imports.remap(of, targets, by=access(request).actor, status_values=values)))
+    return answer(_out(imports.remap(of, targets, by=request.access.actor, status_values=values)))
 
 
 def _column(of: Import, heading: str, field: str) -> int:
@@ -354,7 +354,7 @@ def _column(of: Import, heading: str, field: str) -> int:
     operation_id="set_import_basis",
 )
 @needs(Can.IMPORT)
-def set_import_basis(request: HttpRequest, import_id: UUID, data: BasisIn) -> HttpResponse:
+def set_import_basis(request: Request, import_id: UUID, data: BasisIn) -> HttpResponse:
     """Says what the drivers on the list have agreed to; only that is granted (spec §4)."""
     basis = imports.make_basis(
         data.wording,
@@ -362,7 +362,7 @@ def set_import_basis(request: HttpRequest, import_id: UUID, data: BasisIn) -> Ht
         channels=[str(channel) for channel in data.channels],
         purposes=[str(purpose) for purpose in data.purposes],
     )
-    return answer(_out(imports.set_basis(_found(import_id), basis, by=access(request).actor)))
+    return answer(_out(imports.set_basis(_found(import_id), basis, by=request.access.actor)))
 
 
 @router.post(
@@ -372,11 +372,11 @@ def set_import_basis(request: HttpRequest, import_id: UUID, data: BasisIn) -> Ht
     operation_id="fix_import_row",
 )
 @needs(Can.IMPORT)
-def fix_import_row(request: HttpRequest, import_id: UUID, number: int, data: CellsIn) -> HttpResponse:
+def fix_import_row(request: Request, import_id: UUID, number: int, data: CellsIn) -> HttpResponse:
     """Corrects cells of a row; it is judged again at once, with the rows that share an address with it."""
     of = _found(import_id)
     fixes = {_column(of, heading, "cells"): text for heading, text in data.cells.items()}
-    return answer(_row_out(imports.fix_cell(of, _number(number), fixes, by=access(request).actor)))
+    return answer(_row_out(imports.fix_cell(of, _number(number), fixes, by=request.access.actor)))
 
 
 @router.post(
@@ -386,10 +386,10 @@ def fix_import_row(request: HttpRequest, import_id: UUID, number: int, data: Cel
     operation_id="settle_import_row",
 )
 @needs(Can.IMPORT)
-def settle_import_row(request: HttpRequest, import_id: UUID, number: int, data: DecisionIn) -> HttpResponse:
+def settle_import_row(request: Request, import_id: UUID, number: int, data: DecisionIn) -> HttpResponse:
     """Leaves a row out, takes it as another person, merges it, or takes the decision back."""
     row = imports.settle(
-        _found(import_id), _number(number), str(data.decision), by=access(request).actor, picks=data.picks
+        _found(import_id), _number(number), str(data.decision), by=request.access.actor, picks=data.picks
     )
     return answer(_row_out(row))
 
@@ -407,9 +407,9 @@ def _number(number: int) -> int:
     operation_id="apply_import",
 )
 @needs(Can.IMPORT)
-def apply_import(request: HttpRequest, import_id: UUID) -> HttpResponse:
+def apply_import(request: Request, import_id: UUID) -> HttpResponse:
     """Starts a checked list, or goes on with a stopped one, in the background; ask for it to see the progress."""
-    return answer(_out(imports.start(_found(import_id), by=access(request).actor)), status=202)
+    return answer(_out(imports.start(_found(import_id), by=request.access.actor)), status=202)
 
 
 @router.post(
@@ -419,9 +419,9 @@ def apply_import(request: HttpRequest, import_id: UUID) -> HttpResponse:
     operation_id="stop_import",
 )
 @needs(Can.IMPORT)
-def stop_import(request: HttpRequest, import_id: UUID) -> HttpResponse:
+def stop_import(request: Request, import_id: UUID) -> HttpResponse:
     """Stops behind the present chunk of rows; what went in stays, and can be undone."""
-    return answer(_out(imports.stop(_found(import_id), by=access(request).actor)))
+    return answer(_out(imports.stop(_found(import_id), by=request.access.actor)))
 
 
 @router.post(
@@ -431,14 +431,14 @@ def stop_import(request: HttpRequest, import_id: UUID) -> HttpResponse:
     operation_id="undo_import",
 )
 @needs(Can.IMPORT)
-def undo_import(request: HttpRequest, import_id: UUID) -> HttpResponse:
+def undo_import(request: Request, import_id: UUID) -> HttpResponse:
     """Deletes the drivers that it made and that nothing has touched since, and puts updated values back.
 
     For seven days. A long import is taken back in the background.
     """
     of = _found(import_id)
     expected = imports.outlook(of)
-    left = imports.undo(of, by=access(request).actor)
+    left = imports.undo(of, by=request.access.actor)
     is_finished = left is None or left.state == ImportState.UNDONE
     kept = queries.kept_drivers(left) if left else []
     return answer(

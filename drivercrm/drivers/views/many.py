@@ -7,13 +7,12 @@ from uuid import UUID
 
 from django.db import transaction
 from django.forms import Form
-from django.http import HttpRequest, HttpResponse, QueryDict
+from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
-from drivercrm.accounts.permissions import Can, needs
-from drivercrm.core.actors import Actor
+from drivercrm.accounts.permissions import Can, PageRequest, needs
 from drivercrm.core.errors import Refused
 from drivercrm.drivers import workflow as drivers
 from drivercrm.drivers.enums import OnboardingStatus
@@ -27,12 +26,7 @@ from drivercrm.ui.toasts import toast
 ASK_OR_DO = require_http_methods(["GET", "HEAD", "POST"])
 
 
-def _by(request: HttpRequest) -> Actor:
-    actor: Actor = request.access.actor  # type: ignore[attr-defined]
-    return actor
-
-
-def _chosen(request: HttpRequest, data: QueryDict) -> list[UUID]:
+def _chosen(request: PageRequest, data: QueryDict) -> list[UUID]:
     return chosen(data, Viewer.now(request.user.pk))
 
 
@@ -47,7 +41,7 @@ def _back(data: QueryDict) -> str:
 
 
 def _ask(
-    request: HttpRequest, data: QueryDict, ids: list[UUID], title: str, verb: str, form: Form
+    request: PageRequest, data: QueryDict, ids: list[UUID], title: str, verb: str, form: Form
 ) -> HttpResponse:
     """The question, with its form and the drivers it is for."""
     context = {
@@ -67,7 +61,7 @@ def _ask(
 
 @ASK_OR_DO
 @needs(Can.EDIT_DRIVERS)
-def drivers_status(request: HttpRequest) -> HttpResponse:
+def drivers_status(request: PageRequest) -> HttpResponse:
     """Moves the chosen drivers to one status, with a reason."""
     data = request.POST if request.method == "POST" else request.GET
     ids = _chosen(request, data)
@@ -76,7 +70,7 @@ def drivers_status(request: HttpRequest) -> HttpResponse:
         to = form.cleaned_data["to"]
         try:
             act, moved = drivers.change_status_of_many(
-                ids, to, reason=form.cleaned_data["reason"], by=_by(request)
+                ids, to, reason=form.cleaned_data["reason"], by=request.access.actor
             )
         except Refused as refusal:
             refuse_in(form, refusal)
@@ -94,9 +88,9 @@ def drivers_status(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @needs(Can.EDIT_DRIVERS)
-def drivers_status_undo(request: HttpRequest, act: UUID) -> HttpResponse:
+def drivers_status_undo(request: PageRequest, act: UUID) -> HttpResponse:
     """Takes a change of status back where nothing followed it."""
-    back, kept = drivers.undo_act(act, by=_by(request))
+    back, kept = drivers.undo_act(act, by=request.access.actor)
     rest = f", {people(len(kept))} had moved on" if kept else ""
     toast(request, f"Status of {people(len(back))} put back{rest}")
     return changed(request, reverse("drivers"))
@@ -104,14 +98,14 @@ def drivers_status_undo(request: HttpRequest, act: UUID) -> HttpResponse:
 
 @ASK_OR_DO
 @needs(Can.EDIT_DRIVERS)
-def drivers_owner(request: HttpRequest) -> HttpResponse:
+def drivers_owner(request: PageRequest) -> HttpResponse:
     """Gives the chosen drivers to one colleague, or to nobody."""
     data = request.POST if request.method == "POST" else request.GET
     ids = _chosen(request, data)
     form = ManyOwnerForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         owner = form.cleaned_data["owner"]
-        entry = drivers.assign(ids, owner, by=_by(request))
+        entry = drivers.assign(ids, owner, by=request.access.actor)
         name = owner.short_name if owner else "nobody"
         if entry is None:
             toast(request, f"Nothing changed: {people(len(ids))} had this owner already", level="info")
@@ -125,16 +119,16 @@ def drivers_owner(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @needs(Can.EDIT_DRIVERS)
-def drivers_owner_undo(request: HttpRequest, entry: int) -> HttpResponse:
+def drivers_owner_undo(request: PageRequest, entry: int) -> HttpResponse:
     """Gives drivers back to the owners they had."""
-    back = drivers.undo_edit(entry, by=_by(request))
+    back = drivers.undo_edit(entry, by=request.access.actor)
     toast(request, f"Owner of {people(back)} put back")
     return changed(request, reverse("drivers"))
 
 
 @ASK_OR_DO
 @needs(Can.CONTACT_DRIVER)
-def drivers_follow_ups(request: HttpRequest) -> HttpResponse:
+def drivers_follow_ups(request: PageRequest) -> HttpResponse:
     """Sets one follow-up for each chosen driver; it belongs to the person who sets it."""
     data = request.POST if request.method == "POST" else request.GET
     ids = _chosen(request, data)
@@ -146,8 +140,8 @@ def drivers_follow_ups(request: HttpRequest) -> HttpResponse:
                 due_at=form.due_at,
                 is_all_day=form.is_all_day,
                 reason=form.cleaned_data["reason"],
-                owner=request.user,  # type: ignore[arg-type]
-                by=_by(request),
+                owner=request.user,
+                by=request.access.actor,
             )
             if not made:
                 raise Refused("opted_out", "None of these drivers takes a follow-up: they have opted out.")
@@ -168,7 +162,7 @@ def drivers_follow_ups(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @needs(Can.CONTACT_DRIVER)
-def drivers_follow_ups_undo(request: HttpRequest, pk: UUID) -> HttpResponse:
+def drivers_follow_ups_undo(request: PageRequest, pk: UUID) -> HttpResponse:
     """Closes the follow-ups that were set together with this one, if they are still open."""
     with transaction.atomic():
         first = FollowUp.objects.filter(pk=pk).first()
@@ -181,20 +175,20 @@ def drivers_follow_ups_undo(request: HttpRequest, pk: UUID) -> HttpResponse:
             together = list(same.values_list("pk", flat=True))
         if not together:
             raise Refused("nothing_to_undo", "There is nothing to undo here.")
-        drivers.drop_follow_ups(together, by=_by(request))
+        drivers.drop_follow_ups(together, by=request.access.actor)
     toast(request, f"Follow-up of {people(len(together))} removed")
     return changed(request, reverse("drivers"))
 
 
 @ASK_OR_DO
 @needs(Can.EDIT_DRIVERS)
-def driver_new(request: HttpRequest) -> HttpResponse:
+def driver_new(request: PageRequest) -> HttpResponse:
     """Adds one driver by hand and opens the record."""
     form = NewDriverForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         values = {name: value for name, value in form.cleaned_data.items() if value}
         try:
-            driver = drivers.create(values, source="person", by=_by(request))
+            driver = drivers.create(values, source="person", by=request.access.actor)
         except Refused as refusal:
             refuse_in(form, refusal)
         else:

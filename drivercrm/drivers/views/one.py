@@ -7,15 +7,14 @@ a toast that can take it back where the verb can.
 from typing import Any
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from drivercrm.accounts.models import User
-from drivercrm.accounts.permissions import Can, needs
+from drivercrm.accounts.permissions import Can, PageRequest, needs
 from drivercrm.core import clock
-from drivercrm.core.actors import Actor
 from drivercrm.core.errors import Refused
 from drivercrm.drivers import queries
 from drivercrm.drivers import workflow as drivers
@@ -38,17 +37,12 @@ from drivercrm.ui.toasts import toast
 WRONG = 422
 
 
-def _by(request: HttpRequest) -> Actor:
-    actor: Actor = request.access.actor  # type: ignore[attr-defined]
-    return actor
-
-
 def _page(driver: Driver | UUID) -> str:
     return reverse("driver", args=[driver.pk if isinstance(driver, Driver) else driver])
 
 
 def _form(
-    request: HttpRequest,
+    request: PageRequest,
     fragment: str,
     title: str,
     driver: Driver,
@@ -68,13 +62,13 @@ def _form(
 
 
 @needs(Can.EDIT_DRIVERS)
-def driver_status(request: HttpRequest, pk: UUID) -> HttpResponse:
+def driver_status(request: PageRequest, pk: UUID) -> HttpResponse:
     """Moves the driver, with a reason."""
     driver = get_object_or_404(Driver, pk=pk)
     form = StatusForm(request.POST or None)
     if form.is_valid():
         try:
-            act = drivers.change_status(driver, **form.cleaned_data, by=_by(request))
+            act = drivers.change_status(driver, **form.cleaned_data, by=request.access.actor)
         except Refused as refusal:
             refuse_in(form, refusal)
         else:
@@ -90,9 +84,9 @@ def driver_status(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 @require_POST
 @needs(Can.EDIT_DRIVERS)
-def driver_status_undo(request: HttpRequest, pk: UUID, act: UUID) -> HttpResponse:
+def driver_status_undo(request: PageRequest, pk: UUID, act: UUID) -> HttpResponse:
     """Takes this driver's move back."""
-    drivers.undo_act(act, by=_by(request), only=pk)
+    drivers.undo_act(act, by=request.access.actor, only=pk)
     toast(request, "Status put back")
     return changed(request, _page(pk))
 
@@ -101,31 +95,31 @@ def driver_status_undo(request: HttpRequest, pk: UUID, act: UUID) -> HttpRespons
 
 
 @needs(Can.EDIT_DRIVERS)
-def driver_details(request: HttpRequest, pk: UUID) -> HttpResponse:
+def driver_details(request: PageRequest, pk: UUID) -> HttpResponse:
     """The details as a form, and what it sends."""
     parts = "drivers/_details.html", "drivers/_details_form.html"
     return _fields(request, pk, DetailsForm, "Details", *parts)
 
 
 @needs(Can.EDIT_DRIVERS)
-def driver_notes(request: HttpRequest, pk: UUID) -> HttpResponse:
+def driver_notes(request: PageRequest, pk: UUID) -> HttpResponse:
     """The notes as a form, and what it sends."""
     return _fields(request, pk, NotesForm, "Notes", "drivers/_notes.html", "drivers/_notes_form.html")
 
 
 @needs(Can.READ_DRIVERS)
-def driver_details_shown(request: HttpRequest, pk: UUID) -> HttpResponse:
+def driver_details_shown(request: PageRequest, pk: UUID) -> HttpResponse:
     """The details as they are read: what Cancel brings back."""
     return _shown(request, pk, "drivers/_details.html")
 
 
 @needs(Can.READ_DRIVERS)
-def driver_notes_shown(request: HttpRequest, pk: UUID) -> HttpResponse:
+def driver_notes_shown(request: PageRequest, pk: UUID) -> HttpResponse:
     """The notes as they are read: what Cancel brings back."""
     return _shown(request, pk, "drivers/_notes.html")
 
 
-def _shown(request: HttpRequest, pk: UUID, part: str) -> HttpResponse:
+def _shown(request: PageRequest, pk: UUID, part: str) -> HttpResponse:
     driver = get_object_or_404(Driver, pk=pk)
     if not is_swap(request):
         return changed(request, _page(driver))
@@ -133,13 +127,13 @@ def _shown(request: HttpRequest, pk: UUID, part: str) -> HttpResponse:
 
 
 def _fields(
-    request: HttpRequest, pk: UUID, kind: type[FieldsForm], noun: str, part: str, form_part: str
+    request: PageRequest, pk: UUID, kind: type[FieldsForm], noun: str, part: str, form_part: str
 ) -> HttpResponse:
     driver = get_object_or_404(Driver, pk=pk)
     form = kind(request.POST if request.method == "POST" else None)
     if form.is_valid():
         try:
-            entry = drivers.edit(driver, form.changes(), expected=form.seen(), by=_by(request))
+            entry = drivers.edit(driver, form.changes(), expected=form.seen(), by=request.access.actor)
         except Refused as refusal:
             if refusal.code == "edited_since":
                 driver.refresh_from_db()
@@ -172,23 +166,23 @@ def _line(form: FieldsForm, driver: Driver, column: str) -> dict[str, Any]:
 
 @require_POST
 @needs(Can.EDIT_DRIVERS)
-def driver_details_undo(request: HttpRequest, pk: UUID, entry: int) -> HttpResponse:
+def driver_details_undo(request: PageRequest, pk: UUID, entry: int) -> HttpResponse:
     """Puts this driver's values before one edit back."""
-    drivers.undo_edit(entry, by=_by(request), only=pk)
+    drivers.undo_edit(entry, by=request.access.actor, only=pk)
     toast(request, "Edit undone")
     return changed(request, _page(pk))
 
 
 @require_POST
 @needs(Can.EDIT_DRIVERS)
-def driver_owner(request: HttpRequest, pk: UUID) -> HttpResponse:
+def driver_owner(request: PageRequest, pk: UUID) -> HttpResponse:
     """Gives the driver to somebody, or to nobody."""
     driver = get_object_or_404(Driver, pk=pk)
     form = OwnerForm(request.POST)
     if not form.is_valid():
         raise Refused("unknown_owner", str(form.errors["owner"][0]), field="owner")
     owner: User | None = form.cleaned_data["owner"]
-    entry = drivers.assign([pk], owner, by=_by(request))
+    entry = drivers.assign([pk], owner, by=request.access.actor)
     if entry is not None:
         text = (
             f"{owner.name} looks after {driver.greeting}" if owner else f"{driver.greeting} has no owner now"
@@ -202,10 +196,10 @@ def driver_owner(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 @require_POST
 @needs(Can.EDIT_DRIVERS)
-def driver_step(request: HttpRequest, pk: UUID, step: str) -> HttpResponse:
+def driver_step(request: PageRequest, pk: UUID, step: str) -> HttpResponse:
     """Ticks a step of the checklist."""
     driver = get_object_or_404(Driver, pk=pk)
-    act = drivers.complete_step(driver, step, by=_by(request))
+    act = drivers.complete_step(driver, step, by=request.access.actor)
     undo = reverse("driver_step_undo", args=[pk, step])
     toast(request, f"{queries.step_name(step)}: done", f"{undo}?act={act}")
     return changed(request, _page(driver))
@@ -213,11 +207,11 @@ def driver_step(request: HttpRequest, pk: UUID, step: str) -> HttpResponse:
 
 @require_POST
 @needs(Can.EDIT_DRIVERS)
-def driver_step_undo(request: HttpRequest, pk: UUID, step: str) -> HttpResponse:
+def driver_step_undo(request: PageRequest, pk: UUID, step: str) -> HttpResponse:
     """Unticks a step; with the act that ticked it, the move that it caused goes back too."""
     driver = get_object_or_404(Driver, pk=pk)
     act = _uuid_or_none(request.GET.get("act", ""))
-    drivers.undo_step(driver, step, by=request.access.actor, act=act)  # type: ignore[attr-defined]
+    drivers.undo_step(driver, step, by=request.access.actor, act=act)
     toast(request, f"{queries.step_name(step)}: not done", reverse("driver_step", args=[pk, step]))
     return changed(request, _page(driver))
 
@@ -233,7 +227,7 @@ def _uuid_or_none(text: str) -> UUID | None:
 
 
 @needs(Can.CONTACT_DRIVER)
-def driver_follow_ups(request: HttpRequest, pk: UUID) -> HttpResponse:
+def driver_follow_ups(request: PageRequest, pk: UUID) -> HttpResponse:
     """Sets a follow-up."""
     driver = get_object_or_404(Driver, pk=pk)
     form = NewFollowUpForm(request.POST if request.method == "POST" else None)
@@ -246,7 +240,7 @@ def driver_follow_ups(request: HttpRequest, pk: UUID) -> HttpResponse:
                 is_all_day=form.is_all_day,
                 reason=form.cleaned_data["reason"],
                 owner=form.cleaned_data["owner"],
-                by=_by(request),
+                by=request.access.actor,
             )
         except Refused as refusal:
             refuse_in(form, refusal)
@@ -262,7 +256,7 @@ def driver_follow_ups(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 @needs(Can.CONTACT_DRIVER)
-def follow_up(request: HttpRequest, pk: UUID) -> HttpResponse:
+def follow_up(request: PageRequest, pk: UUID) -> HttpResponse:
     """Another moment or reason for a follow-up."""
     one = get_object_or_404(FollowUp.objects.select_related("driver", "owner"), pk=pk)
     form = FollowUpForm(request.POST if request.method == "POST" else None)
@@ -273,7 +267,7 @@ def follow_up(request: HttpRequest, pk: UUID) -> HttpResponse:
                 due_at=form.due_at,
                 is_all_day=form.is_all_day,
                 reason=form.cleaned_data["reason"],
-                by=_by(request),
+                by=request.access.actor,
             )
         except Refused as refusal:
             refuse_in(form, refusal)
@@ -291,7 +285,7 @@ def follow_up(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 @needs(Can.READ_DRIVERS)
-def follow_up_shown(request: HttpRequest, pk: UUID) -> HttpResponse:
+def follow_up_shown(request: PageRequest, pk: UUID) -> HttpResponse:
     """A follow-up as it is read: what Cancel brings back."""
     one = get_object_or_404(FollowUp.objects.select_related("owner"), pk=pk)
     if not is_swap(request):
@@ -301,30 +295,30 @@ def follow_up_shown(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 @require_POST
 @needs(Can.CONTACT_DRIVER)
-def follow_up_done(request: HttpRequest, pk: UUID) -> HttpResponse:
+def follow_up_done(request: PageRequest, pk: UUID) -> HttpResponse:
     """Marks a follow-up done."""
     one = get_object_or_404(FollowUp.objects.select_related("driver"), pk=pk)
-    drivers.complete_follow_up(one, by=_by(request))
+    drivers.complete_follow_up(one, by=request.access.actor)
     toast(request, f"Follow-up of {one.driver.name} done", reverse("follow_up_reopening", args=[pk]))
     return changed(request, _page(one.driver))
 
 
 @require_POST
 @needs(Can.CONTACT_DRIVER)
-def follow_up_reopening(request: HttpRequest, pk: UUID) -> HttpResponse:
+def follow_up_reopening(request: PageRequest, pk: UUID) -> HttpResponse:
     """Opens a follow-up that was done."""
     one = get_object_or_404(FollowUp, pk=pk)
-    drivers.reopen_follow_ups([one], by=_by(request))
+    drivers.reopen_follow_ups([one], by=request.access.actor)
     toast(request, "Follow-up is open again")
     return changed(request, _page(one.driver_id))
 
 
 @require_POST
 @needs(Can.CONTACT_DRIVER)
-def follow_up_undo(request: HttpRequest, pk: UUID) -> HttpResponse:
+def follow_up_undo(request: PageRequest, pk: UUID) -> HttpResponse:
     """Takes the setting of a follow-up back."""
     one = get_object_or_404(FollowUp, pk=pk)
-    drivers.drop_follow_ups([pk], by=_by(request))
+    drivers.drop_follow_ups([pk], by=request.access.actor)
     toast(request, "Follow-up removed")
     return changed(request, _page(one.driver_id))
 

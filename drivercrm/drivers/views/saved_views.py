@@ -4,14 +4,12 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from django.core import signing
-from django.http import HttpRequest, HttpResponse, QueryDict
+from django.http import HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
-from drivercrm.accounts.models import User
-from drivercrm.accounts.permissions import Can, needs
-from drivercrm.core.actors import Actor
+from drivercrm.accounts.permissions import Can, PageRequest, needs
 from drivercrm.core.errors import Refused
 from drivercrm.drivers import workflow as drivers
 from drivercrm.drivers.filters import parse
@@ -24,11 +22,6 @@ ASK_OR_DO = require_http_methods(["GET", "HEAD", "POST"])
 SALT = "drivers.saved_views"
 
 
-def _by(request: HttpRequest) -> Actor:
-    actor: Actor = request.access.actor  # type: ignore[attr-defined]
-    return actor
-
-
 def _list(params: QueryDict) -> str:
     """The list on the page, as a view keeps it: without the search."""
     return parse(params).unsearched.encode()
@@ -38,7 +31,7 @@ def _url(view: SavedView) -> str:
     return f"{reverse('drivers')}?{urlencode({'view': view.pk})}"
 
 
-def _to(request: HttpRequest, address: str) -> HttpResponse:
+def _to(request: PageRequest, address: str) -> HttpResponse:
     if is_swap(request):
         return HttpResponse(status=204, headers={"HX-Redirect": address})
     response = redirect(address)
@@ -46,7 +39,7 @@ def _to(request: HttpRequest, address: str) -> HttpResponse:
     return response
 
 
-def _ask(request: HttpRequest, form: ViewForm, query: str, view: SavedView | None) -> HttpResponse:
+def _ask(request: PageRequest, form: ViewForm, query: str, view: SavedView | None) -> HttpResponse:
     context = {
         "form": form,
         "query": query,
@@ -63,9 +56,9 @@ def _ask(request: HttpRequest, form: ViewForm, query: str, view: SavedView | Non
 
 @ASK_OR_DO
 @needs(Can.SAVE_VIEWS)
-def saved_views(request: HttpRequest) -> HttpResponse:
+def saved_views(request: PageRequest) -> HttpResponse:
     """Names the list on the page."""
-    me: User = request.user  # type: ignore[assignment]
+    me = request.user
     if request.method != "POST":
         return _ask(request, ViewForm(), _list(request.GET), None)
     form = ViewForm(request.POST)
@@ -79,7 +72,7 @@ def saved_views(request: HttpRequest) -> HttpResponse:
                 query=query,
                 is_shared=values["is_shared"],
                 is_pinned=values["is_pinned"],
-                by=_by(request),
+                by=request.access.actor,
             )
         except Refused as refusal:
             refuse_in(form, refusal)
@@ -91,7 +84,7 @@ def saved_views(request: HttpRequest) -> HttpResponse:
 
 @ASK_OR_DO
 @needs(Can.SAVE_VIEWS)
-def saved_view(request: HttpRequest, pk: UUID) -> HttpResponse:
+def saved_view(request: PageRequest, pk: UUID) -> HttpResponse:
     """Renames, shares, pins one's own view, or lets it take the list on the page."""
     view = get_object_or_404(SavedView, pk=pk, owner=request.user)
     if request.method != "POST":
@@ -109,7 +102,7 @@ def saved_view(request: HttpRequest, pk: UUID) -> HttpResponse:
                 is_shared=values["is_shared"],
                 is_pinned=values["is_pinned"],
                 query=query if values["takes_list"] else None,
-                by=_by(request),
+                by=request.access.actor,
             )
         except Refused as refusal:
             refuse_in(form, refusal)
@@ -121,11 +114,11 @@ def saved_view(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 @require_POST
 @needs(Can.SAVE_VIEWS)
-def saved_view_deletion(request: HttpRequest, pk: UUID) -> HttpResponse:
+def saved_view_deletion(request: PageRequest, pk: UUID) -> HttpResponse:
     """Deletes one's own view; the toast brings it back."""
     view = get_object_or_404(SavedView, pk=pk, owner=request.user)
     name = view.name
-    kept = drivers.delete_view(view, by=_by(request)) | {"owner": str(request.user.pk)}
+    kept = drivers.delete_view(view, by=request.access.actor) | {"owner": str(request.user.pk)}
     undo = f"{reverse('saved_view_restoration')}?{urlencode({'kept': signing.dumps(kept, salt=SALT, compress=True)})}"
     toast(request, f"View “{name}” deleted", undo)
     return _to(request, reverse("drivers"))
@@ -133,7 +126,7 @@ def saved_view_deletion(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 @require_POST
 @needs(Can.SAVE_VIEWS)
-def saved_view_restoration(request: HttpRequest) -> HttpResponse:
+def saved_view_restoration(request: PageRequest) -> HttpResponse:
     """Brings a deleted view back, within a day, for the person whose it was."""
     try:
         kept = signing.loads(request.GET.get("kept", ""), salt=SALT, max_age=86_400)
@@ -141,6 +134,6 @@ def saved_view_restoration(request: HttpRequest) -> HttpResponse:
         raise Refused("nothing_to_undo", "This view can no longer be brought back.") from error
     if kept.pop("owner") != str(request.user.pk):
         raise Refused("nothing_to_undo", "This view was not yours.")
-    view = drivers.restore_view(kept, request.user, by=_by(request))  # type: ignore[arg-type]
+    view = drivers.restore_view(kept, request.user, by=request.access.actor)
     toast(request, f"View “{view.name}” is back")
     return _to(request, _url(view))

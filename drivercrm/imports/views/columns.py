@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect
 
-from drivercrm.accounts.permissions import Can, needs
+from drivercrm.accounts.permissions import Can, PageRequest, needs
 from drivercrm.core.errors import Refused
 from drivercrm.drivers.enums import OnboardingStatus
 from drivercrm.imports import workflow as imports
@@ -64,7 +64,7 @@ class Line:
 
 
 @needs(Can.IMPORT)
-def import_columns(request: HttpRequest, pk: UUID) -> HttpResponse:
+def import_columns(request: PageRequest, pk: UUID) -> HttpResponse:
     """Shows what each column seems to be; takes what it is."""
     of = found(pk)
     if away := elsewhere(of, ImportState.STAGED, ImportState.CHECKED):
@@ -77,7 +77,7 @@ def import_columns(request: HttpRequest, pk: UUID) -> HttpResponse:
             of = imports.remap(
                 of,
                 targets_of(request.POST, len(of.headings)),
-                by=request.access.actor,  # type: ignore[attr-defined]
+                by=request.access.actor,
                 status_values=chosen,
             )
         except Refused as refused:
@@ -98,7 +98,7 @@ def _chosen(line: Line, target: str) -> Line:
     return Line(line.index, line.heading, line.samples, target, line.kind, line.says, line.is_identity)
 
 
-def _next(request: HttpRequest, of: Import) -> HttpResponse:
+def _next(request: PageRequest, of: Import) -> HttpResponse:
     if of.state == ImportState.CHECKED and imports.unplaced_words(of):
         toasts.toast(request, "Match the words of the status column, or leave them out.", level="warn")
         return redirect("import_columns", of.pk)

@@ -6,12 +6,12 @@ from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
-from drivercrm.accounts.permissions import Can, needs
+from drivercrm.accounts.permissions import Can, PageRequest, needs
 from drivercrm.imports import queries
 from drivercrm.imports import workflow as imports
 from drivercrm.imports.columns import LABELS, Target
@@ -57,7 +57,7 @@ class Pair:
 
 
 @needs(Can.IMPORT)
-def import_duplicates(request: HttpRequest, pk: UUID) -> HttpResponse:
+def import_duplicates(request: PageRequest, pk: UUID) -> HttpResponse:
     """The doubtful rows on the left, one of them beside what it resembles on the right."""
     of = found(pk)
     if away := elsewhere(of, ImportState.CHECKED):
@@ -169,12 +169,12 @@ def _pairs(
 
 @require_POST
 @needs(Can.IMPORT)
-def import_duplicate(request: HttpRequest, pk: UUID, number: int) -> HttpResponse:
+def import_duplicate(request: PageRequest, pk: UUID, number: int) -> HttpResponse:
     """Settles one row and goes on to the next."""
     of = found(pk)
     decision = request.POST.get("decision", "")
     picks = picks_of(request.POST) if decision == Decision.SAME else {}
-    imports.settle(of, number, decision, by=request.access.actor, picks=picks)  # type: ignore[attr-defined]
+    imports.settle(of, number, decision, by=request.access.actor, picks=picks)
     after = int(text) if (text := request.POST.get("after", "")).isdecimal() and len(text) < 10 else 0
     following = request.POST.get("next", "")
     return _seen(_url(of, after, int(following) if decision and following.isdecimal() else number))
@@ -182,10 +182,10 @@ def import_duplicate(request: HttpRequest, pk: UUID, number: int) -> HttpRespons
 
 @require_POST
 @needs(Can.IMPORT)
-def import_duplicates_rest(request: HttpRequest, pk: UUID) -> HttpResponse:
+def import_duplicates_rest(request: PageRequest, pk: UUID) -> HttpResponse:
     """One decision for every row that nobody has settled."""
     of = found(pk)
-    count = imports.settle_the_rest(of, request.POST.get("decision", ""), by=request.access.actor)  # type: ignore[attr-defined]
+    count = imports.settle_the_rest(of, request.POST.get("decision", ""), by=request.access.actor)
     toasts.toast(request, f"{count} rows settled.")
     return _seen(reverse("import_run", args=[of.pk]) if count else _url(of, 0))
 

@@ -5,12 +5,12 @@ from math import ceil
 from typing import Any
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
-from drivercrm.accounts.permissions import Can, needs
+from drivercrm.accounts.permissions import Can, PageRequest, needs
 from drivercrm.core import clock
 from drivercrm.core.errors import Refused
 from drivercrm.drivers.models import Driver
@@ -28,7 +28,7 @@ LISTED = 50
 
 
 @needs(Can.IMPORT)
-def import_run(request: HttpRequest, pk: UUID) -> HttpResponse:
+def import_run(request: PageRequest, pk: UUID) -> HttpResponse:
     """Before: the opt-in and the sum. During: the progress. After: the result."""
     of = found(pk)
     if request.method == "POST":
@@ -49,7 +49,7 @@ def _stated(of: Import) -> dict[str, Any]:
     }
 
 
-def _before(request: HttpRequest, of: Import, form: BasisForm) -> HttpResponse:
+def _before(request: PageRequest, of: Import, form: BasisForm) -> HttpResponse:
     counts = queries.heaps(of)
     context = {
         "form": form,
@@ -65,9 +65,9 @@ def _before(request: HttpRequest, of: Import, form: BasisForm) -> HttpResponse:
     return show(request, "imports/before.html", of, 5, context, status=422 if form.errors else 200)
 
 
-def _start(request: HttpRequest, of: Import) -> HttpResponse:
+def _start(request: PageRequest, of: Import) -> HttpResponse:
     """States the basis and lets the list in; a basis that is not whole comes back at its field."""
-    by = request.access.actor  # type: ignore[attr-defined]
+    by = request.access.actor
     if of.state == ImportState.STOPPED:
         imports.start(of, by=by)
         return redirect("import_run", of.pk)
@@ -122,9 +122,9 @@ def _days_left(of: Import) -> int:
 
 @require_POST
 @needs(Can.IMPORT)
-def import_stop(request: HttpRequest, pk: UUID) -> HttpResponse:
+def import_stop(request: PageRequest, pk: UUID) -> HttpResponse:
     """Stops a running import behind its present chunk."""
-    of = imports.stop(found(pk), by=request.access.actor)  # type: ignore[attr-defined]
+    of = imports.stop(found(pk), by=request.access.actor)
     toasts.toast(request, f"Stopped after {of.done_count} rows. What went in stays.", level="info")
     response = redirect("import_run", of.pk)
     response.status_code = 303
@@ -132,7 +132,7 @@ def import_stop(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 @needs(Can.IMPORT)
-def import_undo(request: HttpRequest, pk: UUID) -> HttpResponse:
+def import_undo(request: PageRequest, pk: UUID) -> HttpResponse:
     """Says what would go and what would be kept; does it when confirmed."""
     of = found(pk)
     if request.method == "POST":
@@ -155,8 +155,8 @@ def import_undo(request: HttpRequest, pk: UUID) -> HttpResponse:
     return show(request, template, of, 5, context)
 
 
-def _undo(request: HttpRequest, of: Import) -> HttpResponse:
-    left = imports.undo(of, by=request.access.actor)  # type: ignore[attr-defined]
+def _undo(request: PageRequest, of: Import) -> HttpResponse:
+    left = imports.undo(of, by=request.access.actor)
     if left is None:
         toasts.toast(request, f"{of.file_name} was taken back. Everything is as before.")
         return redirect(reverse("imports"))

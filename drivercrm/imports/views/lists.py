@@ -2,12 +2,12 @@
 
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
-from drivercrm.accounts.permissions import Can, needs
+from drivercrm.accounts.permissions import Can, PageRequest, needs
 from drivercrm.core.errors import Refused
 from drivercrm.imports import queries
 from drivercrm.imports import workflow as imports
@@ -23,7 +23,7 @@ NEWEST = 20
 
 
 @needs(Can.IMPORT)
-def import_list(request: HttpRequest) -> HttpResponse:
+def import_list(request: PageRequest) -> HttpResponse:
     """The upload, and the newest imports; a file that is no list comes back with the reason at the field."""
     form = UploadForm(request.POST, request.FILES) if request.method == "POST" else UploadForm()
     if form.is_valid():
@@ -32,7 +32,7 @@ def import_list(request: HttpRequest) -> HttpResponse:
             of = imports.stage(
                 upload.file,
                 file_name=upload.name,
-                by=request.access.actor,  # type: ignore[attr-defined]
+                by=request.access.actor,
                 sheet=form.cleaned_data["sheet"] or None,
                 mapping=form.mapping,
             )
@@ -43,7 +43,7 @@ def import_list(request: HttpRequest) -> HttpResponse:
     return _shown(request, form, 422 if form.errors else 200)
 
 
-def _shown(request: HttpRequest, form: UploadForm, status: int) -> HttpResponse:
+def _shown(request: PageRequest, form: UploadForm, status: int) -> HttpResponse:
     newest = list(queries.newest()[: NEWEST + 1])
     undone = queries.undone(NEWEST)
     names = queries.by_names([*(of.created_by for of in newest), *(one.by for one in undone)])
@@ -59,7 +59,7 @@ def _shown(request: HttpRequest, form: UploadForm, status: int) -> HttpResponse:
 
 
 @needs(Can.IMPORT)
-def import_page(request: HttpRequest, pk: UUID) -> HttpResponse:
+def import_page(request: PageRequest, pk: UUID) -> HttpResponse:
     """Where the import stands; while the worker is at it, a page that asks again until it is done."""
     of = found(pk)
     if of.state in BUSY:
@@ -71,9 +71,9 @@ def import_page(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 @require_POST
 @needs(Can.IMPORT)
-def import_deletion(request: HttpRequest, pk: UUID) -> HttpResponse:
+def import_deletion(request: PageRequest, pk: UUID) -> HttpResponse:
     """Puts a list away before anything of it went in."""
     of: Import = found(pk)
-    imports.drop(of, by=request.access.actor)  # type: ignore[attr-defined]
+    imports.drop(of, by=request.access.actor)
     toasts.toast(request, f"{of.file_name} was put away. Nothing was imported.")
     return redirect(reverse("imports"))

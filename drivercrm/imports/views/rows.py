@@ -4,12 +4,12 @@ import io
 from urllib.parse import urlencode
 from uuid import UUID
 
-from django.http import FileResponse, HttpRequest, HttpResponse
+from django.http import FileResponse, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
-from drivercrm.accounts.permissions import Can, needs
+from drivercrm.accounts.permissions import Can, PageRequest, needs
 from drivercrm.core.spreadsheets import write_xlsx
 from drivercrm.imports import queries
 from drivercrm.imports import workflow as imports
@@ -40,7 +40,7 @@ HEAPS = {key: tuple(str(heap) for heap in heaps) for key, _, heaps in TABS}
 
 
 @needs(Can.IMPORT)
-def import_rows(request: HttpRequest, pk: UUID) -> HttpResponse:
+def import_rows(request: PageRequest, pk: UUID) -> HttpResponse:
     """One heap of rows, page by page."""
     of = found(pk)
     if away := elsewhere(of, ImportState.CHECKED):
@@ -89,24 +89,24 @@ def _with_fixed(of: Import, rows: list[ImportRow], number: int) -> list[ImportRo
 
 @require_POST
 @needs(Can.IMPORT)
-def import_row(request: HttpRequest, pk: UUID, number: int) -> HttpResponse:
+def import_row(request: PageRequest, pk: UUID, number: int) -> HttpResponse:
     """Corrects cells of a row; it is judged again at once."""
     of = found(pk)
-    imports.fix_cell(of, number, fixes_of(request.POST), by=request.access.actor)  # type: ignore[attr-defined]
+    imports.fix_cell(of, number, fixes_of(request.POST), by=request.access.actor)
     return _back(request, of, number)
 
 
 @require_POST
 @needs(Can.IMPORT)
-def import_row_decision(request: HttpRequest, pk: UUID, number: int) -> HttpResponse:
+def import_row_decision(request: PageRequest, pk: UUID, number: int) -> HttpResponse:
     """Leaves a row out, or takes it in again."""
     of = found(pk)
     decision = Decision.LEAVE_OUT if request.POST.get("decision") == Decision.LEAVE_OUT else Decision.NONE
-    imports.settle(of, number, decision, by=request.access.actor)  # type: ignore[attr-defined]
+    imports.settle(of, number, decision, by=request.access.actor)
     return _back(request, of, number)
 
 
-def _back(request: HttpRequest, of: Import, number: int) -> HttpResponse:
+def _back(request: PageRequest, of: Import, number: int) -> HttpResponse:
     tab = request.POST.get("heap", "")
     url = _url(of, tab if tab in HEAPS else "look", _number(request.POST.get("after")), number)
     response = redirect(url)
@@ -115,7 +115,7 @@ def _back(request: HttpRequest, of: Import, number: int) -> HttpResponse:
 
 
 @needs(Can.IMPORT)
-def import_review(request: HttpRequest, pk: UUID) -> HttpResponse | FileResponse:
+def import_review(request: PageRequest, pk: UUID) -> HttpResponse | FileResponse:
     """The rows that need a person as a workbook: correct it and upload it as a list of its own."""
     of = found(pk)
     rows = queries.to_review(of)
