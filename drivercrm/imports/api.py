@@ -18,8 +18,8 @@ from drivercrm.core.rest import Cursor, Input, Limit, Rows, answer, page
 from drivercrm.drivers.enums import OnboardingStatus
 from drivercrm.imports import queries
 from drivercrm.imports import workflow as imports
-from drivercrm.imports.columns import heading_key
 from drivercrm.imports.enums import Decision, Did, ImportState, RowVerdict
+from drivercrm.imports.headings import heading_key
 from drivercrm.imports.models import Import, ImportRow
 
 router = Router(tags=["imports"])

@@ -8,7 +8,7 @@ from django.http import QueryDict
 from drivercrm.consent.enums import ConsentChannel, Purpose
 from drivercrm.core.errors import Refused
 from drivercrm.drivers.enums import OnboardingStatus
-from drivercrm.imports.columns import Target
+from drivercrm.imports.headings import Target
 
 ACCEPTED = ".xlsx,.csv,.txt,text/csv,application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 

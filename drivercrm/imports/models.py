@@ -10,8 +10,9 @@ from django.db.models import Q
 
 from drivercrm.core import clock
 from drivercrm.core.ids import uuid7
-from drivercrm.imports.columns import ColumnMap, Target
+from drivercrm.imports.columns import ColumnMap
 from drivercrm.imports.enums import Decision, Did, Heap, ImportKind, ImportState, RowVerdict
+from drivercrm.imports.headings import Target
 
 UNDO_DAYS = 7
 SILENT_AFTER = timedelta(seconds=90)  # a running import writes down every chunk; then its worker is gone

@@ -18,9 +18,9 @@ from drivercrm.core.bulk import listed
 from drivercrm.core.names import names_agree
 from drivercrm.drivers.enums import IdentityKind
 from drivercrm.drivers.models import ChannelIdentity, Driver
-from drivercrm.imports.columns import Target
 from drivercrm.imports.enums import Heap, ImportState, RowVerdict
 from drivercrm.imports.events import ImportUndone
+from drivercrm.imports.headings import Target
 from drivercrm.imports.models import Import, ImportRow
 from drivercrm.imports.repair import Candidate
 from drivercrm.imports.verdicts import ABOUT_TWO, Existing, Keys, Known

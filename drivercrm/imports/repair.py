@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from drivercrm.core.addresses import read_mail, read_telegram_username
 from drivercrm.core.names import tidy_name
 from drivercrm.core.phone import IDENTITY_LEFT_OUT, PhoneReading, read_phone
-from drivercrm.imports.columns import ColumnMap, Target, heading_key, id_without_identity, status_of
+from drivercrm.imports.columns import ColumnMap, status_of
+from drivercrm.imports.headings import Target, heading_key
+from drivercrm.imports.identity_numbers import id_without_identity
 from drivercrm.imports.reading import Row
 
 LONGEST: dict[Target, int] = {

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from drivercrm.core.addresses import mail_key
 from drivercrm.core.names import name_key, names_agree
-from drivercrm.imports.columns import LABELS, Target
+from drivercrm.imports.headings import LABELS, Target
 from drivercrm.imports.repair import Candidate
 
 RANK = {

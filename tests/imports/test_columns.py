@@ -4,19 +4,9 @@ import pytest
 
 from drivercrm.core.errors import Refused
 from drivercrm.core.phone import IDENTITY_LEFT_OUT
-from drivercrm.imports.columns import (
-    ColumnMap,
-    Confidence,
-    Target,
-    as_map,
-    check,
-    drop_identity,
-    is_identity_number,
-    status_of,
-    suggest,
-    target_of,
-    without_identity_numbers,
-)
+from drivercrm.imports.columns import ColumnMap, as_map, check, drop_identity, status_of, suggest
+from drivercrm.imports.headings import Confidence, Target, target_of
+from drivercrm.imports.identity_numbers import is_identity_number, without_identity_numbers
 from drivercrm.imports.reading import read
 
 IDS = ["7905035538424", "8003057462748", "7602120530867"]

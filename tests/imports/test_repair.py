@@ -4,7 +4,8 @@ import datetime as dt
 
 import pytest
 
-from drivercrm.imports.columns import ColumnMap, Target
+from drivercrm.imports.columns import ColumnMap
+from drivercrm.imports.headings import Target
 from drivercrm.imports.reading import Row
 from drivercrm.imports.repair import Candidate, Repairer, read_day, tidy_area
 

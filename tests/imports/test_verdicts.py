@@ -6,7 +6,8 @@ import pytest
 
 from drivercrm.drivers.enums import OnboardingStatus
 from drivercrm.imports import verdicts
-from drivercrm.imports.columns import ColumnMap, Target
+from drivercrm.imports.columns import ColumnMap
+from drivercrm.imports.headings import Target
 from drivercrm.imports.reading import Row
 from drivercrm.imports.repair import Candidate, Repairer
 from drivercrm.imports.verdicts import Existing, Judge, Judgement, Keys, Known, keys_of, names_alike

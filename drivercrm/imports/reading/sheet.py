@@ -8,7 +8,8 @@ from typing import NamedTuple
 from drivercrm.core.addresses import read_mail
 from drivercrm.core.errors import Refused
 from drivercrm.core.phone import read_phone
-from drivercrm.imports.columns import SHORTEST_IDENTITY, header_score, is_identity_number
+from drivercrm.imports.headings import header_score
+from drivercrm.imports.identity_numbers import SHORTEST_IDENTITY, is_identity_number
 
 MAX_ROWS = 1_000_000
 MAX_COLUMNS = 256

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple, TextIO
 
 from drivercrm.core.spreadsheets import without_guard
-from drivercrm.imports.columns import header_score
+from drivercrm.imports.headings import header_score
 from drivercrm.imports.reading.sheet import (
     HEADER_WITHIN,
     MAX_CELL,

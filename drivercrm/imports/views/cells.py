@@ -13,7 +13,7 @@ from drivercrm.core.phone import (
     UNASSIGNED,
     read_phone,
 )
-from drivercrm.imports.columns import LABELS, Target
+from drivercrm.imports.headings import LABELS, Target
 from drivercrm.imports.models import Import, ImportRow
 from drivercrm.imports.workflow import REPAIRS
 

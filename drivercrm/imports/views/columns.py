@@ -11,9 +11,10 @@ from drivercrm.accounts.permissions import Can, PageRequest, needs
 from drivercrm.core.errors import Refused
 from drivercrm.drivers.enums import OnboardingStatus
 from drivercrm.imports import workflow as imports
-from drivercrm.imports.columns import LABELS, Target, status_of
+from drivercrm.imports.columns import status_of
 from drivercrm.imports.enums import ImportState
 from drivercrm.imports.forms import status_values_of, targets_of
+from drivercrm.imports.headings import LABELS, Target
 from drivercrm.imports.models import Import
 from drivercrm.imports.views.steps import elsewhere, found, show
 from drivercrm.ui import toasts

@@ -14,9 +14,9 @@ from django.views.decorators.http import require_POST
 from drivercrm.accounts.permissions import Can, PageRequest, needs
 from drivercrm.imports import queries
 from drivercrm.imports import workflow as imports
-from drivercrm.imports.columns import LABELS, Target
 from drivercrm.imports.enums import Decision, ImportState
 from drivercrm.imports.forms import picks_of
+from drivercrm.imports.headings import LABELS, Target
 from drivercrm.imports.models import Import, ImportRow
 from drivercrm.imports.views.cells import lines
 from drivercrm.imports.views.steps import elsewhere, found, show

@@ -13,9 +13,9 @@ from drivercrm.accounts.permissions import Can, PageRequest, needs
 from drivercrm.core.spreadsheets import write_xlsx
 from drivercrm.imports import queries
 from drivercrm.imports import workflow as imports
-from drivercrm.imports.columns import LABELS, Target
 from drivercrm.imports.enums import Decision, Heap, ImportState
 from drivercrm.imports.forms import fixes_of
+from drivercrm.imports.headings import LABELS, Target
 from drivercrm.imports.models import Import, ImportRow
 from drivercrm.imports.views.cells import lines, review_table, targets_shown
 from drivercrm.imports.views.steps import elsewhere, found, show

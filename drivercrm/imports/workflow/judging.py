@@ -14,8 +14,9 @@ from drivercrm.core import clock
 from drivercrm.core.names import LIST_NUMBER, names_agree
 from drivercrm.core.phone import COUNTRY_CODE, LETTER_O, LOST_ZERO, TRUNK_ZERO
 from drivercrm.imports import queries
-from drivercrm.imports.columns import ColumnMap, Target
+from drivercrm.imports.columns import ColumnMap
 from drivercrm.imports.enums import Decision, Heap
+from drivercrm.imports.headings import Target
 from drivercrm.imports.models import Import, ImportRow
 from drivercrm.imports.queries import Neighbours
 from drivercrm.imports.reading import Row

@@ -27,9 +27,9 @@ from drivercrm.drivers import workflow as drivers
 from drivercrm.drivers.enums import OnboardingStatus, Trigger
 from drivercrm.drivers.models import Driver
 from drivercrm.imports import queries
-from drivercrm.imports.columns import Target
 from drivercrm.imports.enums import Decision, Did, ImportState, RowVerdict
 from drivercrm.imports.events import ImportFinished, ImportStarted, ImportStopped
+from drivercrm.imports.headings import Target
 from drivercrm.imports.models import Import, ImportRow
 from drivercrm.imports.repair import Candidate
 from drivercrm.imports.verdicts import OPTED_OUT, Keys, keys_of

@@ -12,8 +12,9 @@ from django.db.models.functions import Lower
 from drivercrm.core.actors import Actor
 from drivercrm.core.bulk import listed
 from drivercrm.core.errors import Refused
-from drivercrm.imports.columns import Target, without_identity_numbers
 from drivercrm.imports.enums import Decision, Heap, ImportState, RowVerdict
+from drivercrm.imports.headings import Target
+from drivercrm.imports.identity_numbers import without_identity_numbers
 from drivercrm.imports.models import Import, ImportRow
 from drivercrm.imports.queries import neighbours
 from drivercrm.imports.repair import Candidate, Repairer

@@ -15,22 +15,11 @@ from drivercrm.core import clock
 from drivercrm.core.actors import Actor
 from drivercrm.core.bulk import insert_rows, update_rows
 from drivercrm.core.errors import Refused
-from drivercrm.imports.columns import (
-    LABELS,
-    ColumnMap,
-    Confidence,
-    Suggestion,
-    Target,
-    as_map,
-    check,
-    drop_identity,
-    heading_key,
-    status_of,
-    suggest,
-    without_identity_numbers,
-)
+from drivercrm.imports.columns import ColumnMap, Suggestion, as_map, check, drop_identity, status_of, suggest
 from drivercrm.imports.enums import ImportState
 from drivercrm.imports.events import ImportCheckAsked, ImportDropped, ImportStaged
+from drivercrm.imports.headings import LABELS, Confidence, Target, heading_key
+from drivercrm.imports.identity_numbers import without_identity_numbers
 from drivercrm.imports.models import Import, ImportRow
 from drivercrm.imports.reading import Row, Sheet, read
 from drivercrm.imports.workflow.basis import NOTHING, Basis
