@@ -23,6 +23,7 @@ from drivercrm.core import clock
 from drivercrm.drivers.models import Driver
 from drivercrm.journal.events import Event
 from drivercrm.journal.models import Change, Entry
+from drivercrm.ui import formats
 from drivercrm.ui.words import STATUSES
 
 ROWS = 50
@@ -42,6 +43,7 @@ SAYS = {
     "driver.step_done": "Ticked a step",
     "driver.step_undone": "Unticked a step",
     "follow_up.set": "Set a follow-up",
+    "follow_up.moved": "Changed a follow-up",
     "follow_up.ended": "Ended a follow-up",
     "follow_up.reopened": "Opened a follow-up again",
     "communication.call_logged": "Logged a call",
@@ -187,8 +189,9 @@ def lines(entries: list[Entry]) -> list[Line]:
     shown = []
     for entry in entries:
         records, more_records = _records(entry, names, drivers)
-        told = [_as_words(change) for change in changes[entry.pk]] or _told(entry.data)
-        total = changes[entry.pk][0].total if changes[entry.pk] else len(told)  # type: ignore[attr-defined]
+        seen = changes[entry.pk]
+        told = [words for change in seen for words in _as_words(change)] or _told(entry.data)
+        unread = seen[0].total - len(seen) if seen else 0  # type: ignore[attr-defined]
         shown.append(
             Line(
                 entry.at,
@@ -197,7 +200,7 @@ def lines(entries: list[Entry]) -> list[Line]:
                 records,
                 more_records,
                 told[:SHOWN_CHANGES],
-                max(0, total - SHOWN_CHANGES),
+                unread + max(0, len(told) - SHOWN_CHANGES),
                 ORIGINS.get(entry.origin, entry.origin),
             )
         )
@@ -258,9 +261,25 @@ def _address(name: str, *args: str) -> str:
         return ""
 
 
-def _as_words(change: Change) -> str:
+def _as_words(change: Change) -> list[str]:
+    if change.field == "follow_up" and change.before and change.after:
+        return _follow_up_words(change.before, change.after)
     field = change.field.replace("_", " ").replace(":", " ").capitalize()
-    return f"{field}: {_short(change.before)} → {_short(change.after)}"
+    return [f"{field}: {_short(change.before)} → {_short(change.after)}"]
+
+
+def _follow_up_words(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+    """“Due: Mon 23 Nov 2026 → Tue 24 Nov 2026” and “Reason: …”, those that differ."""
+    words = [
+        ("Due", _due(before), _due(after)),
+        ("Reason", _short(before["reason"]), _short(after["reason"])),
+    ]
+    return [f"{name}: {was} → {now}" for name, was, now in words if was != now]
+
+
+def _due(kept: dict[str, Any]) -> str:
+    moment = datetime.fromisoformat(kept["due_at"])
+    return formats.day(moment) if kept["is_all_day"] else formats.day_time(moment)
 
 
 def _told(data: dict[str, Any]) -> list[str]:
@@ -280,7 +299,7 @@ def _short(value: Any) -> str:
     if isinstance(value, dict):
         # who stands in a value is an id: the entry's own person is named beside it
         told = {name: one for name, one in value.items() if not name.endswith(("_by", "_id"))}
-        text = ", ".join(f"{name.replace('_', ' ')} {_short(one)}" for name, one in told.items())
+        text = ", ".join(f"{name.replace('_', ' ')} {_moment(name, one)}" for name, one in told.items())
     elif isinstance(value, list):
         text = ", ".join(
             str(item.get("label", item)) if isinstance(item, dict) else str(item) for item in value
@@ -288,6 +307,13 @@ def _short(value: Any) -> str:
     else:
         text = STATUSES.get(str(value), str(value))
     return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 1] + "…"
+
+
+def _moment(name: str, value: Any) -> str:
+    """A moment as people write it; anything else as it is."""
+    return (
+        formats.day_time(datetime.fromisoformat(value)) if name.endswith("_at") and value else _short(value)
+    )
 
 
 def _day(text: str | None) -> date | None:

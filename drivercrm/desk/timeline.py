@@ -22,7 +22,7 @@ from drivercrm.consent.queries import ConsentAct, as_acts
 from drivercrm.core import clock
 from drivercrm.core.errors import Refused
 from drivercrm.drivers.enums import FIELD_NAMES, OnboardingStatus, Outcome, Trigger
-from drivercrm.drivers.events import StepUndone
+from drivercrm.drivers.events import FollowUpMoved, StepUndone
 from drivercrm.drivers.models import Driver, FollowUp, StatusChange
 from drivercrm.drivers.queries import StepLine
 from drivercrm.journal.models import Change
@@ -260,7 +260,10 @@ def _source(
         case Source.CONSENT:
             return _after(before, [_consent(act) for act in as_acts(facts.consents)])
         case Source.SET:
-            return _after(before, [_set(one) for one in facts.follow_ups])
+            first = _first_due(driver) if facts.follow_ups else {}
+            return _after(
+                before, [_set(one, first.get(str(one.pk)) or _due(one)) for one in facts.follow_ups]
+            )
         case Source.ENDED:
             return _after(before, [_ended(one) for one in facts.follow_ups if one.done_at])
         case Source.EDITS:
@@ -375,9 +378,26 @@ def _consent(act: ConsentAct) -> Raw:
 # Follow-ups
 
 
-def _set(one: FollowUp) -> Raw:
-    due = formats.day(one.due_at) if one.is_all_day else formats.day_time(one.due_at)
+def _due(one: FollowUp) -> str:
+    return _due_words(one.due_at, is_all_day=one.is_all_day)
 
+
+def _due_words(due_at: datetime, *, is_all_day: bool) -> str:
+    return formats.day(due_at) if is_all_day else formats.day_time(due_at)
+
+
+def _kept_due(kept: Any) -> str:
+    """The same for what the journal keeps of a follow-up."""
+    return _due_words(datetime.fromisoformat(kept["due_at"]), is_all_day=kept["is_all_day"])
+
+
+def _first_due(driver: Driver) -> dict[str, str]:
+    """When each follow-up that was moved since had been due at first, by its id."""
+    moves = Change.objects.filter(object_id=driver.pk, entry__name=FollowUpMoved.name).select_related("entry")
+    return {move.entry.data["follow_up_id"]: _kept_due(move.before) for move in moves.order_by("-pk")}
+
+
+def _set(one: FollowUp, due: str) -> Raw:
     def draw(names: Names) -> Item:
         head = f"<b>{escape(_who(names, one.created_by))}</b> set a follow-up for {due}"
         return Item(one.created_at, icons.icon("alarm", 14), head, foot=_line([one.reason]), look="bare")
@@ -424,12 +444,26 @@ def _edit(changes: list[Change], labels: Mapping[str, str], *, shows_values: boo
         if entry.name == StepUndone.name:
             steps = ", ".join(escape(_step_label(change, labels)) for change in changes)
             return Item(entry.at, icons.icon("x", 14), f"{who} unticked {steps}", look="bare")
+        if entry.name == FollowUpMoved.name:
+            return _moved(changes[0], who)
         fields = ", ".join(FIELD_NAMES.get(change.field, change.field) for change in changes)
         head = f"{who} changed {escape(fields)}"
         foot = "".join(_was(change, names) for change in changes) if shows_values else ""
         return Item(entry.at, icons.icon("edit", 14), head, foot=foot, look="bare edits")
 
     return Raw(entry.at, Source.EDITS, f"{entry.pk:012d}", actors, draw)
+
+
+def _moved(change: Change, who: str) -> Item:
+    """A follow-up with another moment, another reason, or both."""
+    was, now = _kept_due(change.before), _kept_due(change.after)
+    before, after = ((kept or {}).get("reason", "") for kept in (change.before, change.after))
+    if was == now:
+        head = f"{who} changed the reason of the follow-up for {now}"
+    else:
+        head = f"{who} moved a follow-up from {was} to {now}"
+    said = after if before == after else f"{before or 'no reason'} → {after or 'no reason'}"
+    return Item(change.entry.at, icons.icon("alarm", 14), head, foot=_line([said]), look="bare")
 
 
 def _step_label(change: Change, labels: Mapping[str, str]) -> str:

@@ -81,6 +81,15 @@ class FollowUpSet(Event):
 
 
 @dataclass(frozen=True)
+class FollowUpMoved(Event):
+    """An open follow-up was given another moment or reason."""
+
+    name: ClassVar[str] = "follow_up.moved"
+    driver_id: UUID
+    follow_up_id: UUID
+
+
+@dataclass(frozen=True)
 class FollowUpEnded(Event):
     """Follow-ups were done or closed."""
 

@@ -13,6 +13,7 @@ from django.db.models import Case, Count, F, Max, Min, OuterRef, Q, QuerySet, Su
 from drivercrm.accounts.models import Organisation, User
 from drivercrm.accounts.permissions import MAY, Can
 from drivercrm.core import clock
+from drivercrm.core.errors import Refused
 from drivercrm.drivers.enums import OnboardingStatus, Trigger
 from drivercrm.drivers.models import Driver, FollowUp, OnboardingStep, StatusChange, unreached_changes
 from drivercrm.drivers.moves import PATH, RANK, moves_for
@@ -158,6 +159,12 @@ def staff() -> "QuerySet[User]":
 def may_own(person: User) -> bool:
     """Whether this colleague may look after drivers."""
     return person.is_active and person.role in OWNER_ROLES
+
+
+def check_owner(person: User | None) -> None:
+    """Refuses a colleague who may not look after drivers; nobody is allowed."""
+    if person is not None and not may_own(person):
+        raise Refused("not_an_owner", f"{person.name} cannot look after drivers in this role.", field="owner")
 
 
 def follow_up_choices() -> dict[str, Any]:

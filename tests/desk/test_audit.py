@@ -1,6 +1,6 @@
 """The audit log: who, what, when, through which door, before and after."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -19,6 +19,7 @@ from drivercrm.drivers.models import Driver
 from drivercrm.journal import workflow as journal
 from drivercrm.journal.events import FieldChange
 from drivercrm.journal.models import Entry
+from drivercrm.ui import formats
 from tests.factories import actor_of, make_driver, make_user
 
 pytestmark = pytest.mark.django_db
@@ -179,8 +180,46 @@ def test_an_unticked_step_shows_when_it_was_done(client: Client, admin: User) ->
 
     assert (line.what, line.changes) == (
         "Unticked a step",
-        [f"Step app installed: done at {at.isoformat()} → –"],
+        [f"Step app installed: done at {formats.day_time(at)} → –"],
     )
+
+
+@pytest.mark.parametrize(
+    ("due_at", "is_all_day", "reason", "words"),
+    [
+        (datetime(2031, 5, 7, 22, tzinfo=UTC), True, "Call", ["Due: Mon 5 May 2031 → Thu 8 May 2031"]),
+        (
+            datetime(2031, 5, 6, 7, 30, tzinfo=UTC),
+            False,
+            "",
+            ["Due: Mon 5 May 2031 → 6 May 2031, 09:30", "Reason: Call → –"],
+        ),
+        (datetime(2031, 5, 4, 22, tzinfo=UTC), True, "Ring", ["Reason: Call → Ring"]),
+    ],
+)
+def test_a_moved_follow_up_says_from_when_to_when(
+    client: Client, admin: User, due_at: datetime, is_all_day: bool, reason: str, words: list[str]
+) -> None:
+    driver = make_driver("Sipho Dlamini", by=actor_of(admin))
+    [one] = drivers.set_follow_ups(
+        [driver.pk],
+        due_at=datetime(2031, 5, 4, 22, tzinfo=UTC),
+        is_all_day=True,
+        reason="Call",
+        owner=None,
+        by=actor_of(admin),
+    )
+    drivers.move_follow_up(one, due_at=due_at, is_all_day=is_all_day, reason=reason, by=actor_of(admin))
+
+    line = shown(client)[0]
+
+    assert (line.who, line.what, line.changes, line.more_changes) == (
+        "Lwazi Sithole",
+        "Changed a follow-up",
+        words,
+        0,
+    )
+    assert [record.name for record in line.records] == ["Sipho Dlamini"]
 
 
 @pytest.mark.parametrize(

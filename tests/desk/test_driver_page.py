@@ -1,7 +1,7 @@
 """The driver page: the path, the timeline, the rail, and what each role sees of them."""
 
 import re
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -187,6 +187,31 @@ def test_an_unticked_step_says_which_and_the_journal_keeps_when_it_was_done(staf
         {"done_at": at.isoformat(), "done_by": str(nandi)},
         None,
     )
+
+
+def test_a_moved_follow_up_says_from_when_to_when(staff: Client) -> None:
+    nandi = actor_of(make_user(Role.OPERATIONS, name="Nandi Pillay"))
+    driver = make_driver("Thandeka Mkhize", by=nandi)
+    due = datetime(2031, 5, 4, 22, tzinfo=UTC)
+    [one] = drivers.set_follow_ups(
+        [driver.pk], due_at=due, is_all_day=True, reason="Call <b>", owner=None, by=nandi
+    )
+    hour = due + timedelta(hours=33, minutes=30)
+    drivers.move_follow_up(one, due_at=hour, is_all_day=False, reason="Call <b>", by=nandi)
+    drivers.move_follow_up(one, due_at=hour, is_all_day=False, reason="Ring", by=nandi)
+
+    answer = page(staff, driver)
+
+    assert heads(answer)[1:] == [
+        "<b>Nandi Pillay</b> set a follow-up for Mon 5 May 2031",
+        "<b>Nandi Pillay</b> moved a follow-up from Mon 5 May 2031 to 6 May 2031, 09:30",
+        "<b>Nandi Pillay</b> changed the reason of the follow-up for 6 May 2031, 09:30",
+    ]
+    assert [item.foot for item in answer.context["timeline"].items[2:]] == [
+        "<span>Call &lt;b&gt;</span>",
+        "<span>Call &lt;b&gt; → Ring</span>",
+    ]
+    assert {one["key"]: one["count"] for one in answer.context["filters"]}["changes"] == 3
 
 
 def test_messages_and_edited_values_are_for_the_roles_that_may_read_them(client: Client) -> None:

@@ -1,6 +1,6 @@
 """Follow-ups: what is next for a driver, and what ends it (spec §5.5)."""
 
-from datetime import timedelta
+from datetime import UTC, timedelta
 
 import pytest
 
@@ -9,7 +9,8 @@ from drivercrm.core import clock
 from drivercrm.core.errors import Refused
 from drivercrm.drivers import workflow as drivers
 from drivercrm.drivers.models import Driver, FollowUp
-from tests.factories import NANDI, make_driver
+from drivercrm.journal.models import Change, Entry
+from tests.factories import NANDI, make_driver, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -44,6 +45,58 @@ def test_the_next_follow_up_is_the_earliest_open_one() -> None:
 
     drivers.drop_follow_ups([soon.pk, late.pk], by=NANDI)
     assert next_date(driver) is None
+
+
+def test_a_move_is_journalled_once_with_what_it_was_and_is() -> None:
+    driver = make_driver()
+    one = follow_up(driver, 1)
+    before = one.due_at
+    later = before + timedelta(days=1, hours=9)
+
+    for _ in range(2):
+        drivers.move_follow_up(one, due_at=later, is_all_day=False, reason=" Ring ", by=NANDI)
+
+    [entry] = Entry.objects.filter(name="follow_up.moved")
+    [change] = Change.objects.filter(entry=entry)
+    assert (entry.driver_id, entry.data["follow_up_id"], entry.actor) == (driver.pk, str(one.pk), str(NANDI))
+    assert (change.object_id, change.field) == (driver.pk, "follow_up")
+    assert change.before == {
+        "due_at": before.astimezone(UTC).isoformat(),
+        "is_all_day": True,
+        "reason": "Call",
+    }
+    assert change.after == {
+        "due_at": later.astimezone(UTC).isoformat(),
+        "is_all_day": False,
+        "reason": "Ring",
+    }
+
+
+@pytest.mark.parametrize("role", ["viewer", "finance"])
+def test_nobody_who_may_do_nothing_for_a_driver_gets_a_follow_up(role: str) -> None:
+    driver = make_driver()
+    reader = make_user(role, name="Rita Moyo")
+
+    with pytest.raises(Refused) as refusal:
+        drivers.set_follow_ups(
+            [driver.pk], due_at=clock.now(), is_all_day=False, reason="", owner=reader, by=NANDI
+        )
+
+    assert (refusal.value.code, refusal.value.field) == ("not_an_owner", "owner")
+    assert refusal.value.sentence == "Rita Moyo cannot look after drivers in this role."
+    assert not FollowUp.objects.exists()
+
+
+def test_somebody_who_left_gets_no_follow_up() -> None:
+    driver = make_driver()
+    gone = make_user("operations", is_active=False)
+
+    with pytest.raises(Refused) as refusal:
+        drivers.set_follow_ups(
+            [driver.pk], due_at=clock.now(), is_all_day=False, reason="", owner=gone, by=NANDI
+        )
+
+    assert refusal.value.code == "not_an_owner"
 
 
 def test_one_that_ended_is_neither_done_nor_moved_again() -> None:

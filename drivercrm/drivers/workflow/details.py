@@ -28,7 +28,7 @@ from drivercrm.drivers.events import (
     DriverEdited,
 )
 from drivercrm.drivers.models import ChannelIdentity, Driver
-from drivercrm.drivers.queries import locked, may_own
+from drivercrm.drivers.queries import check_owner, locked
 from drivercrm.journal import workflow as journal
 from drivercrm.journal.events import FieldChange
 
@@ -55,7 +55,7 @@ UNIQUE_LABELS = {"timo_driver_id": "Timo driver ID", "pathpulse_account_id": "Pa
 def create(values: dict[str, Any], *, source: str, by: Actor, owner: User | None = None) -> Driver:
     """One new driver. `values` are clean texts by column; refuses a missing name, no way to reach, a taken value."""
     values = {field: value for field, value in values.items() if field in EDITABLE}
-    _check_owner(owner)
+    check_owner(owner)
     clean = _clean(values)
     if not clean.get("name"):
         raise Refused("name_missing", "A driver needs a name.", field="name")
@@ -131,7 +131,7 @@ def assign(driver_ids: Sequence[UUID], owner: User | None, *, by: Actor) -> int 
 
     Refuses an owner whose role may do nothing for a driver.
     """
-    _check_owner(owner)
+    check_owner(owner)
     with transaction.atomic():
         drivers = [
             driver for driver in locked(driver_ids) if driver.owner_id != (owner.pk if owner else None)
@@ -153,11 +153,6 @@ def assign(driver_ids: Sequence[UUID], owner: User | None, *, by: Actor) -> int 
             DriverEdited(ids, ["owner"]), by=by, driver_id=ids[0] if len(ids) == 1 else None, changes=changes
         )
     return entry.pk
-
-
-def _check_owner(owner: User | None) -> None:
-    if owner is not None and not may_own(owner):
-        raise Refused("not_an_owner", f"{owner.name} cannot look after drivers in this role.", field="owner")
 
 
 def undo_edit(entry_id: int, *, by: Actor, only: UUID | None = None) -> int:

@@ -1,7 +1,8 @@
 """Follow-ups: what feeds Today, and `next_follow_up_date` (spec §5.5)."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -18,12 +19,14 @@ from drivercrm.drivers.enums import (
 )
 from drivercrm.drivers.events import (
     FollowUpEnded,
+    FollowUpMoved,
     FollowUpReopened,
     FollowUpSet,
 )
 from drivercrm.drivers.models import Driver, FollowUp
-from drivercrm.drivers.queries import locked
+from drivercrm.drivers.queries import check_owner, locked
 from drivercrm.journal import workflow as journal
+from drivercrm.journal.events import FieldChange
 
 CHUNK = 500
 
@@ -38,7 +41,11 @@ def set_follow_ups(
     by: Actor,
     source: str = FollowUpSource.PERSON,
 ) -> list[FollowUp]:
-    """One follow-up for each driver; `next_follow_up_date` follows in the same transaction (spec §5.5)."""
+    """One follow-up for each driver; `next_follow_up_date` follows in the same transaction (spec §5.5).
+
+    Refuses an owner whose role may do nothing for a driver. Drivers who opted out are left out; one alone is refused.
+    """
+    check_owner(owner)
     if len(reason) > 200:
         raise Refused("reason_too_long", "Keep the reason under 200 letters.", field="reason")
     now = clock.now()  # one moment for all, so that they can be found again together
@@ -95,23 +102,31 @@ def move_follow_up(
         before = FollowUp.objects.filter(pk=follow_up.pk, done_at__isnull=True).first()
         if before is None:
             raise Refused("follow_up_ended", "This follow-up is done already.")
-        after = {"due_at": due_at.isoformat(), "is_all_day": is_all_day, "reason": reason.strip()[:200]}
-        seen = {
-            "due_at": before.due_at.isoformat(),
-            "is_all_day": before.is_all_day,
-            "reason": before.reason,
-        }
+        after = FollowUp(due_at=due_at, is_all_day=is_all_day, reason=reason.strip()[:200])
+        if _as_kept(after) == _as_kept(before):
+            return
         FollowUp.objects.filter(pk=follow_up.pk).update(
-            due_at=due_at, is_all_day=is_all_day, reason=after["reason"]
+            due_at=due_at, is_all_day=is_all_day, reason=after.reason
         )
         keep_next_follow_up([follow_up.driver_id])
+        # beside the driver's other changes, so that the timeline finds it, and an erasure
+        change = FieldChange(follow_up.driver_id, "follow_up", _as_kept(before), _as_kept(after))
         journal.announce(
-            FollowUpSet([follow_up.driver_id], [follow_up.pk]),
+            FollowUpMoved(follow_up.driver_id, follow_up.pk),
             by=by,
             driver_id=follow_up.driver_id,
-            changes=journal.changed_fields(follow_up.pk, seen, after),
+            changes=[change],
         )
     follow_up.refresh_from_db()
+
+
+def _as_kept(follow_up: FollowUp) -> dict[str, Any]:
+    """What the journal keeps of a follow-up: when it is due, and why."""
+    return {
+        "due_at": follow_up.due_at.astimezone(UTC).isoformat(),
+        "is_all_day": follow_up.is_all_day,
+        "reason": follow_up.reason,
+    }
 
 
 def reopen_follow_ups(follow_ups: Sequence[FollowUp], *, by: Actor) -> None:
