@@ -2,6 +2,7 @@ from collections.abc import Iterator
 
 import pytest
 from django.conf import settings
+from django.core.cache import caches
 from django.db import connection
 from django.test import override_settings
 
@@ -23,3 +24,9 @@ def quick_passwords() -> Iterator[None]:
     quick = "django.contrib.auth.hashers.MD5PasswordHasher"
     with override_settings(PASSWORD_HASHERS=[quick, *settings.PASSWORD_HASHERS]):
         yield
+
+
+@pytest.fixture(autouse=True)
+def nothing_kept() -> None:
+    """What pages keep until the journal's next entry is another test's."""
+    caches["memory"].clear()

@@ -2,8 +2,9 @@
 
 import base64
 import binascii
+import heapq
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Generic, TypeVar
@@ -85,6 +86,19 @@ def page_of(queryset: "QuerySet[Any, T]", order: Order, *, cursor: str | None, l
         _encode(rows[-1], order, backwards=False) if rows and has_next else None,
         _encode(rows[0], order, backwards=True) if rows and has_previous else None,
     )
+
+
+def nearest(keys: Sequence[str], order: Order, *, cursor: str | None, limit: int) -> list[str]:
+    """Of many ids, those that a page in the order of ids can hold, so that the others need not be read.
+
+    The ids are written alike, all with hyphens or all without. Refuses a cursor that this list did not give.
+    """
+    place = _decode(cursor, order) if cursor else None
+    falling = order.descending != (place is not None and place.backwards)
+    if place is not None:
+        start = str(place.id) if keys and "-" in keys[0] else place.id.hex
+        keys = [key for key in keys if (key < start if falling else key > start)]
+    return (heapq.nlargest if falling else heapq.nsmallest)(limit + 1, keys)
 
 
 def _segment(

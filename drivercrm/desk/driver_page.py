@@ -10,13 +10,13 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 
-from drivercrm.accounts.models import Organisation, User
+from drivercrm.accounts.models import User
 from drivercrm.accounts.permissions import Can, PageRequest, needs
 from drivercrm.communications.enums import CALLS_IN, CALLS_OUT
 from drivercrm.consent import queries as consent
 from drivercrm.consent.enums import ConsentState, Purpose
-from drivercrm.core.paging import cursor_at, page_of
-from drivercrm.desk import timeline
+from drivercrm.core.paging import cursor_at
+from drivercrm.desk import timeline, unchanged
 from drivercrm.drivers import filters, queries
 from drivercrm.drivers.enums import OnboardingStatus
 from drivercrm.drivers.models import Driver, StatusChange
@@ -70,11 +70,9 @@ def driver_timeline(request: PageRequest, pk: UUID) -> HttpResponse:
 
 def _facts(request: PageRequest, one: Driver, people: list[User]) -> timeline.Facts:
     """All there is about the driver of what a driver has few of; one query for each kind."""
-    organisation = Organisation.current()
-    request.organisation = organisation  # type: ignore[attr-defined]  # the frame shows its name
     return timeline.Facts(
         changes=queries.histories([one.pk])[one.pk],
-        steps=queries.checklist(one, organisation),
+        steps=queries.checklist(one, unchanged.organisation(request)),
         consents=consent.events_of(one),
         follow_ups=queries.follow_ups_of(one),
         names={f"user:{person.pk}": person.name for person in people},
@@ -92,7 +90,7 @@ def _timeline(request: PageRequest, one: Driver, facts: timeline.Facts) -> dict[
 
 def _regions(request: PageRequest, one: Any) -> dict[str, Any]:
     may_edit = request.access.may(Can.EDIT_DRIVERS)
-    people = list(queries.staff()) if may_edit else []
+    people = unchanged.kept(request, "staff", lambda: list(queries.staff())) if may_edit else []
     facts = _facts(request, one, people)
     consents = consent.overview(one, facts.consents)
     context = _timeline(request, one, facts)
@@ -159,14 +157,11 @@ def _since(standing: consent.Standing) -> datetime:
 
 def _neighbours(request: PageRequest, one: Driver, came_from: str) -> dict[str, str]:
     """The drivers before and after this one in the list it was opened from."""
-    wanted = filters.parse(came_from)
-    order = wanted.order
-    viewer = filters.Viewer.now(request.user.pk)
-    listed = filters.find(wanted, viewer).drivers.only("id", order.field)
+    listed = filters.find(filters.parse(came_from), filters.Viewer.now(request.user.pk))
     found = {}
     for name, backwards in (("previous", True), ("following", False)):
-        cursor = cursor_at(one, order, backwards=backwards)
-        items = page_of(listed, order, cursor=cursor, limit=1).items
+        cursor = cursor_at(one, listed.order, backwards=backwards)
+        items = listed.page(cursor=cursor, limit=1).items
         if items:
-            found[name] = f"{reverse('driver', args=[items[0].pk])}?{urlencode({'from': came_from})}"
+            found[name] = f"{reverse('driver', args=[items[0]['id']])}?{urlencode({'from': came_from})}"
     return found

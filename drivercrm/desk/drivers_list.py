@@ -15,8 +15,8 @@ from django.views.decorators.http import require_safe
 from drivercrm.accounts.models import User
 from drivercrm.accounts.permissions import Can, PageRequest, needs
 from drivercrm.core.errors import Refused
-from drivercrm.core.paging import Page, page_of
-from drivercrm.desk import columns, saved_lists
+from drivercrm.core.paging import Page
+from drivercrm.desk import columns, saved_lists, unchanged
 from drivercrm.desk.columns import COLUMN, Around, Row
 from drivercrm.desk.shell import page as page_address
 from drivercrm.drivers import filters
@@ -132,17 +132,17 @@ def _context(request: PageRequest, where: Address) -> dict[str, object]:
     viewer = filters.Viewer.now(user.pk)
     query = where.query
     found = filters.find(query, viewer)
-    order = query.order
-    read = found.drivers.values(*dict.fromkeys((*columns.reads(query.columns), order.field)))
-    page: Page[Row] = page_of(read, order, cursor=request.GET.get("cursor"), limit=ROWS)
-    staff = staff_names()
+    page = found.page(*columns.reads(query.columns), cursor=request.GET.get("cursor"), limit=ROWS)
+    staff = unchanged.kept(request, "staff-names", staff_names)
     around = Around.of(page.items, query.columns, staff)
     access = request.access
     may_edit, may_export = access.may(Can.EDIT_DRIVERS), access.may(Can.EXPORT)
     may_contact = access.may(Can.CONTACT_DRIVER)
     may_tick = may_edit or may_contact or may_export
-    if not where.is_changed and not query.search:
-        saved_lists.keep_count(request, where.current, user, found.total)
+    if where.is_changed or query.search:
+        total = found.total
+    else:
+        total = saved_lists.total(request, where.current, user, lambda: found.total)
     has_any = bool(page.items) or bool(query.filters or query.search) or _any_driver()
     return {
         "where": where,
@@ -151,8 +151,8 @@ def _context(request: PageRequest, where: Address) -> dict[str, object]:
             for one in where.tabs
         ],
         "asks_counts": getattr(request, "wants_counts", False),
-        "total": saved_lists.in_words(found.total),
-        "range": _range(page, found.total, request.GET.get("cursor")),
+        "total": saved_lists.in_words(total),
+        "range": _range(page, total, request.GET.get("cursor")),
         "newer": where.url(cursor=page.previous_cursor) if page.previous_cursor else "",
         "older": where.url(cursor=page.next_cursor) if page.next_cursor else "",
         "table": SafeString(_table(where, page.items, around, can_tick=may_tick)),
@@ -178,7 +178,7 @@ def _context(request: PageRequest, where: Address) -> dict[str, object]:
         "hidden_unsearched": where.hidden(without="q"),
         "hidden_uncolumned": where.hidden(without="cols", is_explicit=True),
         "import_url": page_address("imports"),
-        "select_total": found.total if found.total is not None else filters.COUNTED + 1,
+        "select_total": total if total is not None else filters.COUNTED + 1,
     }
 
 
@@ -326,7 +326,7 @@ def _phone_row(row: Row, around: Around, came_from: str) -> str:
 def driver_filters(request: PageRequest) -> HttpResponse:
     """Every field to filter by, each with its small form: a menu of the list, or a page on phones."""
     where = Address.of(request, request.GET)
-    staff = staff_names()
+    staff = unchanged.kept(request, "staff-names", staff_names)
     viewer = filters.Viewer.now(request.user.pk)
     edited = request.GET.get("edit", "")
     found = {one.name: one for one in where.query.filters}

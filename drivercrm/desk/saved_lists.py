@@ -1,23 +1,22 @@
 """The lists of drivers that have a name: built in, one's own, and those that others share; and their counts."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, cached_property
 from urllib.parse import urlencode
 
-from django.core.cache import caches
 from django.db.models import Q
 from django.http import HttpRequest
 from django.urls import reverse
 
 from drivercrm.accounts.models import User
 from drivercrm.core import clock
+from drivercrm.desk import unchanged
 from drivercrm.drivers import filters
 from drivercrm.drivers.models import SavedView
-from drivercrm.journal.models import Entry
 from drivercrm.ui import formats
 
 MORE = f"{formats.number(filters.COUNTED)}+"
-KEPT_SECONDS = 600
 
 
 @cache
@@ -99,35 +98,22 @@ def in_words(total: int | None) -> str:
 
 def shown_count(request: HttpRequest, one: NamedList, user: User) -> str:
     """The count as long as nothing happened since it was taken; empty, and to be asked for, when it is not known."""
-    kept = caches["memory"].get(_place(one, user))
-    if kept and kept[0] == _newest_entry(request):
-        return str(kept[1])
+    if unchanged.is_kept(request, _place(one, user)):
+        return counted(request, one, user)
     request.wants_counts = True  # type: ignore[attr-defined]
     return ""
 
 
 def counted(request: HttpRequest, one: NamedList, user: User) -> str:
-    """The count, taken now unless it is known."""
-    known = shown_count(request, one, user)
-    if known:
-        return known
-    return keep_count(request, one, user, filters.count(one.list, filters.Viewer.now(user.pk)))
+    """The count in words, taken now unless it is known."""
+    viewer = filters.Viewer.now(user.pk)
+    return in_words(total(request, one, user, lambda: filters.count(one.list, viewer)))
 
 
-def keep_count(request: HttpRequest, one: NamedList, user: User, total: int | None) -> str:
-    """Remembers a count until the journal's next entry, ten minutes at most."""
-    words = in_words(total)
-    caches["memory"].set(_place(one, user), (_newest_entry(request), words), KEPT_SECONDS)
-    return words
+def total(request: HttpRequest, one: NamedList, user: User, count: Callable[[], int | None]) -> int | None:
+    """How many drivers a named list has, counted now unless nothing happened since: exactly up to 1 000, else None."""
+    return unchanged.kept(request, _place(one, user), count)
 
 
 def _place(one: NamedList, user: User) -> str:
     return f"list-count:{clock.today()}:{user.pk}:{one.key}:{hash(one.query)}"
-
-
-def _newest_entry(request: HttpRequest) -> int:
-    """The number of the journal's newest entry, asked for once in a request."""
-    if not hasattr(request, "newest_entry"):
-        newest = Entry.objects.order_by("-pk").values_list("pk", flat=True).first()
-        request.newest_entry = newest or 0  # type: ignore[attr-defined]
-    return int(request.newest_entry)  # type: ignore[attr-defined]

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 
 from drivercrm.accounts.permissions import Access, Can, PageRequest, needs
 from drivercrm.desk import shell
-from drivercrm.drivers.models import Driver
+from drivercrm.drivers import filters
 from drivercrm.ui import formats, icons, parts, words
 from drivercrm.ui.answers import is_swap
 
@@ -83,8 +83,9 @@ def _groups(text: str, access: Access) -> list[Group]:
 
 def _drivers(text: str) -> list[dict[str, object]]:
     """The drivers whose name begins with what was typed first, then the newest others."""
-    columns = ("id", "name", "phone", "email", "timo_driver_id", "pathpulse_account_id", "onboarding_status")
-    found = list(Driver.objects.search(text).order_by("-id").values(*columns)[: MOST * 3])
+    columns = ("name", "phone", "email", "timo_driver_id", "pathpulse_account_id", "onboarding_status")
+    newest = filters.find(filters.ListQuery(search=text), filters.Viewer.now(None))
+    found = newest.page(*columns, cursor=None, limit=MOST * 3).items
     found.sort(key=lambda row: not row["name"].lower().startswith(text.lower()))
     return found[:MOST]
 

@@ -7,9 +7,9 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 
-from drivercrm.accounts.models import Organisation, User
+from drivercrm.accounts.models import User
 from drivercrm.accounts.permissions import Access, Can
-from drivercrm.desk import saved_lists
+from drivercrm.desk import saved_lists, unchanged
 from drivercrm.ui.shell import NavItem, Person, PinnedView, Shell
 
 # label, name of the page, icon, letter after G, permission
@@ -27,8 +27,8 @@ FOOT = (
 def shell(request: HttpRequest) -> dict[str, Any]:
     """The frame of a signed-in page, made only when a template draws it; fragments cost nothing.
 
-    It takes three queries beside the two of the session: the organisation, the saved views and, where views are
-    pinned, the newest entry of the journal that tells whether their counts still hold.
+    It takes two queries beside the two of the session: the saved views, and the newest entry of the journal, which
+    tells whether the organisation's name and the counts of pinned views still hold.
     """
     user = getattr(request, "user", None)
     if not isinstance(user, User) and not getattr(user, "is_authenticated", False):
@@ -90,7 +90,7 @@ def _frame(request: HttpRequest, user: User, access: Access) -> Shell:
     nav = items(request, access, PAGES)
     views = _pinned(request, user)
     return Shell(
-        workspace=(getattr(request, "organisation", None) or Organisation.current()).name,
+        workspace=unchanged.organisation(request).name,
         home_url=page("today"),
         nav=nav,
         person=Person(user.name, user.get_role_display(), page("profile"), page("account_logout")),

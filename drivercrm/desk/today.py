@@ -14,6 +14,7 @@ from django.views.decorators.http import require_safe
 from drivercrm.accounts.models import Organisation
 from drivercrm.accounts.permissions import Can, PageRequest, needs
 from drivercrm.core import clock
+from drivercrm.desk import unchanged
 from drivercrm.desk.shell import page as page_address
 from drivercrm.drivers import queries
 from drivercrm.drivers.models import Driver, FollowUp
@@ -59,7 +60,7 @@ def today(request: PageRequest) -> HttpResponse:
 
 
 def _context(request: PageRequest, whose: str) -> dict[str, Any]:
-    organisation = Organisation.current()
+    organisation = unchanged.organisation(request)
     due = _due(request, whose)
     rows = list(due.select_related("driver", "owner")[:SHOWN])
     count = due.order_by()[: COUNTED + 1].count()

@@ -50,8 +50,8 @@ class DriverQuerySet(models.QuerySet["Driver"]):
         """
         return self.search_counted(text)[0]
 
-    def search_counted(self, text: str) -> tuple["DriverQuerySet", int | None]:
-        """The search, and how many drivers the trigram index has for it: None when not asked, or more than FEW.
+    def search_counted(self, text: str) -> tuple["DriverQuerySet", list[str] | None]:
+        """The search, and the ids that the trigram index has for it: None when not asked, or more than FEW.
 
         Few are named by their ids, found in one look at the index, and sorted. Many are met soon when the list is
         walked in its own order.
@@ -61,25 +61,16 @@ class DriverQuerySet(models.QuerySet["Driver"]):
             return self, None
         if len(words) == 1 and len(words[0]) < 3:
             return self._name_starting(words[0]), None
-        sql, values = _hits(words)
-        with connection.cursor() as cursor:
-            cursor.execute(f"{sql} LIMIT {FEW + 1}", values)
-            hits = [row[0] for row in cursor.fetchall()]
-        if len(hits) <= FEW:
-            return self._with_hits(hits), len(hits)
+        keys = _hits(words)
+        if keys is not None:
+            return self.with_keys(keys), keys
         return self.filter(hidden(Q(*[Q(search_text__contains=word) for word in words]))), None
 
-    def _with_hits(self, hits: Sequence[Any]) -> "DriverQuerySet":
-        if connection.vendor != "sqlite":
-            return self.with_keys(hits)
-        sql = "SELECT driver_id FROM driver_search WHERE id IN (SELECT value FROM json_each(%s))"
-        return self.filter(pk__in=RawSQL(sql, [json.dumps(hits)]))  # noqa: S611
-
-    def with_keys(self, keys: Sequence[Any]) -> "DriverQuerySet":
+    def with_keys(self, keys: Sequence[str]) -> "DriverQuerySet":
         """The drivers with these ids, given as the database writes them; one parameter however many there are."""
         if connection.vendor == "sqlite":
             return self.filter(pk__in=RawSQL("SELECT value FROM json_each(%s)", [json.dumps(keys)]))
-        return self.filter(pk__in=RawSQL("SELECT unnest(%s::uuid[])", [[str(key) for key in keys]]))
+        return self.filter(pk__in=RawSQL("SELECT unnest(%s::uuid[])", [list(keys)]))
 
     def _name_starting(self, word: str) -> "DriverQuerySet":
         if connection.vendor == "sqlite":
@@ -98,17 +89,29 @@ def hidden(condition: Q) -> Case:
     return Case(When(condition, then=Value(True)), default=Value(False), output_field=models.BooleanField())
 
 
-def _hits(words: list[str]) -> tuple[str, list[str]]:
-    """A query for what the trigram index has for all words: row numbers of the search table, or drivers' ids."""
+def _hits(words: list[str]) -> list[str] | None:
+    """The ids that the trigram index has for all words, as the database writes them; None for more than FEW."""
     if connection.vendor == "sqlite":
         phrases = " AND ".join('"' + word.replace('"', '""') + '"' for word in words)
-        return "SELECT rowid FROM driver_search_fts WHERE driver_search_fts MATCH %s", [phrases]
+        sql = "SELECT rowid FROM driver_search_fts WHERE driver_search_fts MATCH %s LIMIT %s"
+        rows = _first_column(sql, [phrases, FEW + 1])
+        if len(rows) > FEW:
+            return None
+        named = "SELECT driver_id FROM driver_search WHERE id IN (SELECT value FROM json_each(%s))"
+        return _first_column(named, [json.dumps(rows)])
     # Materialized: planned by itself, so that no LIMIT around it tempts the planner into reading the whole table.
     likes = " AND ".join(["search_text LIKE %s"] * len(words))
-    return (
-        f"WITH hits AS MATERIALIZED (SELECT id FROM drivers WHERE {likes}) SELECT id FROM hits",  # noqa: S608
-        ["%" + re.sub(r"([\\%_])", r"\\\1", word) + "%" for word in words],
+    sql = (
+        f"WITH hits AS MATERIALIZED (SELECT id FROM drivers WHERE {likes}) SELECT id::text FROM hits LIMIT %s"  # noqa: S608
     )
+    keys = _first_column(sql, [*("%" + re.sub(r"([\\%_])", r"\\\1", word) + "%" for word in words), FEW + 1])
+    return keys if len(keys) <= FEW else None
+
+
+def _first_column(sql: str, values: list[Any]) -> list[Any]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values)
+        return [row[0] for row in cursor.fetchall()]
 
 
 def _search_words(text: str) -> list[str]:
@@ -216,6 +219,11 @@ class Driver(models.Model):
                 fields=["whatsapp_number"],
                 name="driver_whatsapp",
                 condition=Q(whatsapp_number__isnull=False),
+            ),
+            models.Index(
+                Lower("telegram_username"),
+                name="driver_telegram",
+                condition=Q(telegram_username__isnull=False),
             ),
             models.Index(fields=["last_active_date"], name="driver_last_active"),
             models.Index(fields=["updated_at", "id"], name="driver_updated"),
@@ -338,6 +346,10 @@ class ChannelIdentity(models.Model):
 
     class Meta:
         db_table = "channel_identities"
+        indexes = [
+            # a list may know a driver only by an address that was theirs
+            models.Index(fields=["kind", "value"], name="identity_left", condition=Q(until__isnull=False)),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["kind", "value"], name="identity_held_by_one", condition=Q(until__isnull=True)

@@ -168,7 +168,7 @@ def test_an_unexpected_error_tells_nothing(api: Api, monkeypatch: pytest.MonkeyP
     def fall(*args: object, **words: object) -> None:
         raise RuntimeError("0821234567 of Zola")
 
-    monkeypatch.setattr("drivercrm.drivers.api.listing.page_of", fall)
+    monkeypatch.setattr("drivercrm.drivers.api.listing.filters.find", fall)
     response = api.get("/drivers")
 
     assert problem(response) == (500, "unexpected", None)

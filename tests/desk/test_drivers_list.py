@@ -6,7 +6,6 @@ from html import unescape
 from typing import Any
 
 import pytest
-from django.core.cache import caches
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -25,11 +24,6 @@ pytestmark = pytest.mark.django_db
 
 PART = {"HX-Request": "true", "HX-Target": "drivers"}
 SEARCHED = {"HX-Request": "true", "HX-Target": "found"}
-
-
-@pytest.fixture(autouse=True)
-def no_counts_kept() -> None:
-    caches["memory"].clear()
 
 
 @pytest.fixture

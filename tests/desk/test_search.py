@@ -4,6 +4,7 @@ import re
 from html import unescape
 
 import pytest
+from django.db import connection
 from django.test import Client
 
 from drivercrm.accounts.enums import Role
@@ -122,8 +123,10 @@ def test_the_number_of_queries_does_not_grow(
 ) -> None:
     client.force_login(make_user(Role.OPERATIONS))
     make_driver("Sipho 1")
+    # session, user, the index, the drivers; SQLite's index knows rows of its own table, not drivers
+    most = 5 if connection.vendor == "sqlite" else 4
     for count in (1, 3):
-        with django_assert_num_queries(4):  # type: ignore[operator]  # session, user, the index, the drivers
+        with django_assert_num_queries(most):  # type: ignore[operator]
             client.get("/search/?q=sipho", headers={"HX-Request": "true"})
         for _ in range(count):
             make_driver("Sipho again")

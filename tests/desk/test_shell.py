@@ -3,7 +3,6 @@
 import re
 
 import pytest
-from django.core.cache import caches
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -15,11 +14,6 @@ from drivercrm.drivers import workflow as drivers
 from tests.factories import NANDI, make_driver, make_user
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def no_counts_kept() -> None:
-    caches["memory"].clear()
 
 
 def sidebar(client: Client, path: str = "/drivers/") -> str:

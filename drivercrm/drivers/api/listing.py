@@ -1,5 +1,6 @@
 """The list of drivers: every filter of the drivers page, under the name in its address."""
 
+from dataclasses import replace
 from typing import Any, Literal
 
 from django.http import QueryDict
@@ -8,12 +9,11 @@ from pydantic import Field
 
 from drivercrm.accounts.permissions import Access
 from drivercrm.core.errors import Refused
-from drivercrm.core.paging import Order, Page, page_of
+from drivercrm.core.paging import Order, Page
 from drivercrm.core.rest import Moment, read_moment
 from drivercrm.drivers import filters
 from drivercrm.drivers.api.finding import person_id
 from drivercrm.drivers.enums import OnboardingStatus
-from drivercrm.drivers.models import Driver
 
 SORTS = Literal[
     "created",
@@ -52,18 +52,14 @@ def read(
 ) -> Page[dict[str, Any]]:
     """One page of rows with these columns. Refuses a filter whose value means nothing."""
     _refuse_unreadable(given)
-    wanted = _list_query(given, query)
-    order = _by_update(query.sort) or wanted.order
-    found = Driver.objects.all()
-    if wanted.filters or wanted.search:
-        found = filters.find(wanted, filters.Viewer.now(person_id(who))).drivers
+    found = filters.find(_list_query(given, query), filters.Viewer.now(person_id(who)))
     if query.updated_since:
-        found = found.filter(updated_at__gte=query.updated_since)
-    needed = columns if order.field in columns else (*columns, order.field)
-    rows = page_of(found.values(*needed), order, cursor=cursor, limit=limit)
-    if needed != columns:
+        found = replace(found, drivers=found.drivers.filter(updated_at__gte=query.updated_since), keys=None)
+    found.order = _by_update(query.sort) or found.order
+    rows = found.page(*columns, cursor=cursor, limit=limit)
+    if found.order.field not in columns:
         for row in rows.items:
-            del row[order.field]
+            del row[found.order.field]
     return rows
 
 

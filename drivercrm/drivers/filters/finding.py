@@ -1,6 +1,8 @@
 """Finding the drivers of a list, by the plan that suits how many there are."""
 
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 from uuid import UUID
 
 from django.db.models import CharField, Q
@@ -8,6 +10,7 @@ from django.db.models.functions import Cast
 from django.http import QueryDict
 
 from drivercrm.core.errors import Refused
+from drivercrm.core.paging import Order, Page, nearest, page_of
 from drivercrm.drivers.filters.fields import FIELDS, Viewer, read_id
 from drivercrm.drivers.filters.listing import Filter, ListQuery, parse
 from drivercrm.drivers.models import Driver, DriverQuerySet, hidden
@@ -17,12 +20,32 @@ SORTED = 2000  # so many are fetched and sorted; beyond, an order is walked (ADR
 BULK_LIMIT = 5000
 
 
-@dataclass(frozen=True)
+@dataclass
 class Found:
-    """The drivers of a list, ready for its order, and how many: exactly up to 1 000, else None."""
+    """The drivers of a list, ready for its order; all their ids where they were looked up and are few."""
 
     drivers: DriverQuerySet
-    total: int | None
+    order: Order
+    keys: list[str] | None = None
+    is_many: bool = False  # known to be more than are ever counted
+
+    def page(self, *columns: str, cursor: str | None, limit: int) -> Page[dict[str, Any]]:
+        """One page of rows with these columns beside id and the order's. Refuses a cursor of another list."""
+        drivers = self.drivers
+        if self.keys is not None and self.order.field == "id":
+            keys = nearest(self.keys, self.order, cursor=cursor, limit=limit)
+            drivers = Driver.objects.with_keys(keys)
+        rows = drivers.values(*dict.fromkeys(("id", *columns, self.order.field)))
+        return page_of(rows, self.order, cursor=cursor, limit=limit)
+
+    @cached_property
+    def total(self) -> int | None:
+        """How many: exactly up to 1 000, else None. A query where the ids are not known."""
+        if self.is_many:
+            return None
+        if self.keys is None:
+            return _counted(self.drivers)
+        return len(self.keys) if len(self.keys) <= COUNTED else None
 
 
 def matching(query: ListQuery, viewer: Viewer) -> DriverQuerySet:
@@ -44,19 +67,18 @@ def find(query: ListQuery, viewer: Viewer) -> Found:
     if query.search:
         drivers, hits = drivers.search_counted(query.search)
         if not query.filters and len(query.search) > 2:
-            return Found(drivers, hits if hits is not None and hits <= COUNTED else None)
+            return Found(drivers, query.order, hits, is_many=hits is None)
     elif len(query.filters) < 2 and all(_keeps_order(one, query) for one in query.filters):
-        return Found(drivers, _counted(drivers))
+        return Found(drivers, query.order)
     keys = list(drivers.values_list(Cast("pk", CharField()), flat=True)[: SORTED + 1])
-    total = len(keys) if len(keys) <= COUNTED else None
     if len(keys) <= SORTED:
-        return Found(Driver.objects.with_keys(keys), total)
+        return Found(Driver.objects.with_keys(keys), query.order, keys)
     walked: DriverQuerySet = Driver.objects.all()
     for one in query.filters:
         condition = FIELDS[one.field].where(one.op, one.values, viewer)
         if condition != Q():
             walked = walked.filter(condition if _keeps_order(one, query) else hidden(condition))
-    return Found(walked.search(query.search), total)
+    return Found(walked.search(query.search), query.order, is_many=True)
 
 
 def count(query: ListQuery, viewer: Viewer) -> int | None:

@@ -1,0 +1,44 @@
+"""What holds until the journal's next entry: counts, names and settings that every page shows and few things change."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from django.core.cache import caches
+from django.http import HttpRequest
+
+from drivercrm.accounts.models import Organisation
+from drivercrm.journal.models import Entry
+
+T = TypeVar("T")
+SECONDS = 60  # two entries written at once may become visible in the other order: nothing is kept for long
+
+
+def kept(request: HttpRequest, key: str, read: Callable[[], T]) -> T:
+    """What `read` gave this process before, while nothing has happened since; otherwise read now."""
+    newest = _newest_entry(request)  # before reading: what happens in between makes it stale, never fresh
+    known = caches["memory"].get(key)
+    if known and known[0] == newest:
+        value: T = known[1]
+        return value
+    value = read()
+    caches["memory"].set(key, (newest, value), SECONDS)
+    return value
+
+
+def organisation(request: HttpRequest) -> Organisation:
+    """The settings, for pages that show them; rules read `Organisation.current()`."""
+    return kept(request, "organisation", Organisation.current)
+
+
+def is_kept(request: HttpRequest, key: str) -> bool:
+    """Whether nothing needs to be read for it."""
+    known = caches["memory"].get(key)
+    return bool(known) and known[0] == _newest_entry(request)
+
+
+def _newest_entry(request: HttpRequest) -> int:
+    """The number of the journal's newest entry, asked for once in a request."""
+    if not hasattr(request, "newest_entry"):
+        newest = Entry.objects.order_by("-pk").values_list("pk", flat=True).first()
+        request.newest_entry = newest or 0  # type: ignore[attr-defined]
+    return int(request.newest_entry)  # type: ignore[attr-defined]
