@@ -52,12 +52,13 @@ class Neighbours:
     telegrams: dict[str, UUID] = field(default_factory=dict)
     numbers: dict[str, list[UUID]] = field(default_factory=dict)
     mails: dict[str, list[UUID]] = field(default_factory=dict)
+    # who had an address that nobody has now, the last one first
+    left_numbers: dict[str, list[UUID]] = field(default_factory=dict)
+    left_mails: dict[str, list[UUID]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._shared = {
-            *(number for number, ids in self.numbers.items() if len(ids) > 1),
-            *(mail for mail, ids in self.mails.items() if len(ids) > 1),
-        }
+        places = (self.numbers, self.mails, self.left_numbers, self.left_mails)
+        self._shared = {address for place in places for address, ids in place.items() if len(ids) > 1}
         self._plain = self._existing(None)
 
     def around(self, candidate: Candidate) -> Existing:
@@ -78,11 +79,13 @@ class Neighbours:
             {key: one(ids) for key, ids in self.mails.items()},
             {key: self.drivers[pk] for key, pk in self.pathpulse_ids.items()},
             {key: self.drivers[pk] for key, pk in self.telegrams.items()},
+            {key: one(ids) for key, ids in self.left_numbers.items()},
+            {key: one(ids) for key, ids in self.left_mails.items()},
         )
 
 
 def neighbours(keys: Keys, also: Collection[UUID] = ()) -> Neighbours:
-    """Every driver that holds one of these ids, numbers or mails, and the ones named; ten short queries at most."""
+    """Every driver that holds one of these ids, numbers or mails, and the ones named; eleven short queries at most."""
     numbers: dict[str, list[UUID]] = {}
     mails: dict[str, list[UUID]] = {}
     held = ChannelIdentity.objects.filter(until__isnull=True)
@@ -103,14 +106,22 @@ def neighbours(keys: Keys, also: Collection[UUID] = ()) -> Neighbours:
             records = Driver.objects.filter(**{f"{column}__in": listed(wanted)})
             for value, pk in records.values_list(column, "pk"):
                 _add(place, value, pk)
-    ids = {*also, *(pk for found in (numbers, mails) for each in found.values() for pk in each)}
+    left_numbers, left_mails = _left(keys, {*numbers, *mails})
+    places = (numbers, mails, left_numbers, left_mails)
+    ids = {*also, *(pk for place in places for each in place.values() for pk in each)}
     for column, wanted in (
         ("timo_driver_id", keys.timo_ids),
         ("pathpulse_account_id", keys.pathpulse_ids),
         ("telegram", keys.telegrams),
     ):
         if wanted:
-            records = Driver.objects.alias(telegram=Lower("telegram_username"))
+            # “not null” is what the partial index of user names asks for
+            records = (
+                Driver.objects.filter(telegram_username__isnull=False)
+                if column == "telegram"
+                else Driver.objects
+            )
+            records = records.alias(telegram=Lower("telegram_username"))
             ids.update(records.filter(**{f"{column}__in": listed(wanted)}).values_list("pk", flat=True))
     if not ids:
         return Neighbours()
@@ -129,7 +140,27 @@ def neighbours(keys: Keys, also: Collection[UUID] = ()) -> Neighbours:
         telegrams[(row["telegram_username"] or "").casefold()] = pk
     for by_key in (timo_ids, pathpulse_ids, telegrams):
         by_key.pop("", None)
-    return Neighbours(drivers, timo_ids, pathpulse_ids, telegrams, numbers, mails)
+    return Neighbours(drivers, timo_ids, pathpulse_ids, telegrams, numbers, mails, left_numbers, left_mails)
+
+
+def _left(keys: Keys, held: Collection[str]) -> tuple[dict[str, list[UUID]], dict[str, list[UUID]]]:
+    """Of these numbers and mails, who had those that nobody holds now; whoever left one last stands first."""
+    numbers: dict[str, list[UUID]] = {}
+    mails: dict[str, list[UUID]] = {}
+    wanted = [*_spellings(keys.numbers.difference(held)), *keys.mails.difference(held)]
+    ended = ChannelIdentity.objects.filter(
+        until__isnull=False,
+        kind__in=[IdentityKind.PHONE, IdentityKind.WHATSAPP_ID, IdentityKind.EMAIL],
+        value__in=listed(wanted),
+    )
+    for kind, value, pk in (
+        ended.order_by("-until").values_list("kind", "value", "driver_id") if wanted else ()
+    ):
+        if kind == IdentityKind.EMAIL:
+            _add(mails, value, pk)
+        else:
+            _add(numbers, value if value.startswith("+") else f"+{value}", pk)
+    return numbers, mails
 
 
 def _add(place: dict[str, list[UUID]], key: str, pk: UUID) -> None:

@@ -78,6 +78,9 @@ class Existing:
     by_mail: Mapping[str, Known] = field(default_factory=dict)
     by_pathpulse_id: Mapping[str, Known] = field(default_factory=dict)
     by_telegram: Mapping[str, Known] = field(default_factory=dict)
+    # addresses that were theirs and that nobody holds now: a list may not know of the change
+    by_left_number: Mapping[str, Known] = field(default_factory=dict)
+    by_left_mail: Mapping[str, Known] = field(default_factory=dict)
 
 
 class Keys(NamedTuple):
@@ -177,12 +180,13 @@ class Judge:
         conflict = _unusable(candidate) or self._against_earlier_rows(candidate)
         if conflict:
             return _refused(candidate, conflict)
-        known, conflict = _match(candidate, self._with_left(candidate, existing))
+        existing = self._with_left(candidate, existing)
+        known, conflict = _match(candidate, existing)
         if known and not conflict:
             conflict = self._against_same_driver(candidate, known)
         if conflict:
             return _refused(candidate, conflict)
-        judgement = _changed(candidate, known) if known else _created(candidate)
+        judgement = _changed(candidate, known, existing) if known else _created(candidate)
         if remember and judgement.verdict in GOES_IN:
             self.remember(candidate, known.id if known else None)
             if known:
@@ -198,13 +202,19 @@ class Judge:
 
     def _with_left(self, candidate: Candidate, existing: Existing) -> Existing:
         """The existing drivers, also by what an earlier row has replaced: chunks must not change a verdict."""
-        numbers = {one: self._left_numbers[one] for one in candidate.numbers if one in self._left_numbers}
-        mail = mail_key(candidate.email) if candidate.email else ""
-        mails = {mail: self._left_mails[mail]} if mail in self._left_mails else {}
+        if not self._left_numbers and not self._left_mails:
+            return existing
+        numbers = _left_by(self._left_numbers, candidate.numbers, existing.by_number)
+        mails = _left_by(self._left_mails, [mail_key(candidate.email or "")], existing.by_mail)
         if not numbers and not mails:
             return existing
         return replace(
-            existing, by_number=numbers | dict(existing.by_number), by_mail=mails | dict(existing.by_mail)
+            existing,
+            # in its own chunk the address is still found where it was
+            by_number={one: known for one, known in existing.by_number.items() if one not in numbers},
+            by_mail={one: known for one, known in existing.by_mail.items() if one not in mails},
+            by_left_number={**existing.by_left_number, **numbers},
+            by_left_mail={**existing.by_left_mail, **mails},
         )
 
     def remember(self, candidate: Candidate, driver: Hashable | None = None) -> None:
@@ -257,6 +267,11 @@ class Judge:
             earlier_row=seen.row,
             driver=known.id,
         )
+
+
+def _left_by(left: Mapping[str, Known], wanted: Iterable[str], held: Mapping[str, Known]) -> dict[str, Known]:
+    """Of these addresses, those that a driver has left and nobody else holds."""
+    return {one: left[one] for one in wanted if one in left and held.get(one, left[one]).id == left[one].id}
 
 
 def _unusable(candidate: Candidate) -> _Conflict | None:
@@ -328,23 +343,33 @@ def _match(candidate: Candidate, existing: Existing) -> tuple[Known | None, _Con
     by_mail = existing.by_mail.get(mail_key(values[Target.EMAIL])) if Target.EMAIL in values else None
 
     known = by_id or (by_number[0][1] if by_number else None)
-    for number, holder in by_number:
+    left_by = [] if known else _who_left(candidate, existing)
+    if left_by:
+        known = left_by[0][1]
+    for number, holder in (*by_number, *left_by):
         if known and holder.id != known.id:
             reason = f"The row points at two drivers: {known.name} and {holder.name}"
             return None, _Conflict("two_drivers", reason, contested_number=number, driver=holder.id)
     if known is None and not candidate.numbers:
-        known = by_mail
+        known = by_mail or existing.by_left_mail.get(mail_key(candidate.email or ""))
     if by_mail and (known is None or by_mail.id != known.id):
         return None, _Conflict("mail_held", f"This mail belongs to {by_mail.name}", driver=by_mail.id)
     held = _held_id(values, existing, known)
     if held:
         return None, held
     if known and not by_id and _is_somebody_else(candidate, known, by_mail):
-        shared = by_number[0][0] if by_number else None
+        shared = next((number for number, _ in (*by_number, *left_by)), None)
         what = "number" if shared else "mail"
-        reason = f"Shared {what}: it belongs to {known.name}"
+        belongs = "belongs" if by_number or by_mail else "belonged"
+        reason = f"Shared {what}: it {belongs} to {known.name}"
         return None, _Conflict(f"shared_{what}", reason, contested_number=shared, driver=known.id)
     return known, None
+
+
+def _who_left(candidate: Candidate, existing: Existing) -> list[tuple[str, Known]]:
+    """The drivers who had a number of this row before they got another."""
+    left = existing.by_left_number
+    return [(number, left[number]) for number in candidate.numbers if number in left]
 
 
 def _held_id(values: Mapping[str, str], existing: Existing, known: Known | None) -> _Conflict | None:
@@ -394,8 +419,10 @@ def _created(candidate: Candidate) -> Judgement:
     )
 
 
-def _changed(candidate: Candidate, known: Known) -> Judgement:
+def _changed(candidate: Candidate, known: Known, existing: Existing) -> Judgement:
     changes = changes_to(known, candidate)
+    for name in _left_fields(candidate, known, existing):
+        changes.pop(name, None)
     if changes:
         filled = [_label(name) for name, (before, _) in changes.items() if not before]
         replaced = [_label(name) for name, (before, _) in changes.items() if before]
@@ -415,6 +442,26 @@ def _changed(candidate: Candidate, known: Known) -> Judgement:
         driver=known.id,
         changes=changes,
     )
+
+
+def _left_fields(candidate: Candidate, known: Known, existing: Existing) -> list[Target]:
+    """The addresses that this very driver has left: whoever is known by them alone does not get them back."""
+    values = candidate.values
+    numbers = [name for name in (Target.PHONE, Target.WHATSAPP) if name in values]
+    if any(values[name] in existing.by_number for name in numbers) or _has_id_of(known, values):
+        return []
+    found = [name for name in numbers if _is(known, existing.by_left_number.get(values[name]))]
+    if not numbers and _is(known, existing.by_left_mail.get(mail_key(candidate.email or ""))):
+        found.append(Target.EMAIL)
+    return found
+
+
+def _has_id_of(known: Known, values: Mapping[str, str]) -> bool:
+    return Target.TIMO_ID in values and known.values.get(Target.TIMO_ID) == values[Target.TIMO_ID]
+
+
+def _is(known: Known, other: Known | None) -> bool:
+    return other is not None and other.id == known.id
 
 
 def changes_to(known: Known, candidate: Candidate) -> dict[str, tuple[str | None, str]]:

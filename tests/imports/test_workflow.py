@@ -274,6 +274,99 @@ def test_a_number_that_an_earlier_chunk_replaced_still_finds_its_driver(
     assert Driver.objects.get().phone == "+27820000002"
 
 
+def test_the_same_file_after_a_person_corrected_the_number_makes_no_second_driver() -> None:
+    rows = [["Thabo Nkosi", "0820000001", ""], ["Ayanda Zulu", "", "ayanda@example.org"]]
+    applied(staged(rows))
+    thabo, ayanda = Driver.objects.order_by("pk")
+    drivers.edit(thabo, {"phone": "+27820000009"}, by=NANDI)
+    drivers.edit(ayanda, {"email": "zulu@example.org"}, by=NANDI)
+
+    assert staged(rows).verdicts == {"unchanged": 2}
+
+
+def test_an_older_list_does_not_bring_back_a_number_that_a_newer_one_replaced() -> None:
+    applied(staged([["Thabo Nkosi", "0820000001", "T-1"]], ["Name", "Phone", "Driver ID"]))
+    applied(staged([["Thabo Nkosi", "0820000002", "T-1"]], ["Name", "Phone", "Driver ID"]))
+
+    again = staged([["Thabo Nkosi", "0820000001", "Umlazi"]], ["Name", "Phone", "Area"])
+
+    row = ImportRow.objects.get(of=again)
+    assert (row.verdict, row.reason, row.changes) == ("update", "Fills area", {"area": [None, "Umlazi"]})
+    by_id = staged([["Thabo Nkosi", "0820000001", "T-1"]], ["Name", "Phone", "Driver ID"])
+    assert ImportRow.objects.get(of=by_id).changes == {"phone": ["+27820000002", "+27820000001"]}
+
+
+def test_the_same_file_again_finds_a_driver_by_the_number_that_a_row_of_it_replaced() -> None:
+    make_driver("Thabo Nkosi", phone="+27820000001", timo_driver_id="T-1", by=automation("test"))
+    rows = [["Thabo Nkosi", "0820000002", "T-1"], ["Thabo Nkosi", "0820000001", ""]]
+    applied(staged(rows, ["Name", "Phone", "Driver ID"]))
+
+    again = staged(rows, ["Name", "Phone", "Driver ID"])
+
+    assert verdicts(again) == {2: "unchanged", 3: "duplicate"}
+
+
+def test_a_number_that_one_left_and_another_has_now_is_the_others() -> None:
+    first = make_driver("Thabo Nkosi", phone="+27820000001")
+    drivers.edit(first, {"phone": "+27820000009"}, by=NANDI)
+    second = make_driver("Bongi Cele", phone="+27820000001")
+
+    of = staged([["Bongi Cele", "0820000001", ""]])
+
+    assert ImportRow.objects.get(of=of).match_id == second.pk
+
+
+def test_a_number_that_somebody_of_another_name_left_needs_a_person() -> None:
+    first = make_driver("Thabo Nkosi", phone="+27820000001")
+    drivers.edit(first, {"phone": "+27820000009"}, by=NANDI)
+
+    of = staged([["Bongi Cele", "0820000001", ""]])
+    row = ImportRow.objects.get(of=of)
+    assert (row.verdict, row.reason) == ("review", "Shared number: it belonged to Thabo Nkosi")
+
+    imports.settle(of, 2, Decision.SAME, by=NANDI)
+    applied(of)
+    assert Driver.objects.get().phone == "+27820000009"
+
+
+def test_two_numbers_that_two_drivers_left_need_a_person() -> None:
+    for number, name in ((1, "Thabo Nkosi"), (2, "Bongi Cele")):
+        one = make_driver(name, phone=f"+2782000000{number}")
+        drivers.edit(one, {"phone": f"+2782000001{number}"}, by=NANDI)
+
+    of = staged([["Thabo Nkosi", "0820000001", "0820000002"]], ["Name", "Phone", "WhatsApp"])
+
+    row = ImportRow.objects.get(of=of)
+    assert (row.verdict, row.code) == ("review", "two_drivers")
+
+
+def test_numbers_that_were_replaced_before_a_crash_still_find_their_driver(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("drivercrm.imports.workflow.running.CHUNK", 1)
+    make_driver("Thabo Nkosi", phone="+27820000001", timo_driver_id="T-1", by=automation("test"))
+    of = staged(
+        [["Thabo Nkosi", "0820000002", "T-1"], ["Thabo Nkosi", "0820000001", ""]],
+        ["Name", "Phone", "Driver ID"],
+    )
+    imports.start(of, by=NANDI, in_background=False)
+    running._Runner(of.pk).next_chunk()  # and then the process is gone
+
+    imports.run(of.pk)
+
+    assert verdicts(of) == {2: "update", 3: "duplicate"}
+    assert Driver.objects.count() == 1
+
+
+def test_a_telegram_name_finds_its_driver_in_any_case() -> None:
+    there = make_driver("Thabo Nkosi", telegram_username="ThaboN")
+
+    of = staged([["Bongi Cele", "0820000002", "@thabon"]], ["Name", "Phone", "Telegram"])
+
+    row = ImportRow.objects.get(of=of)
+    assert (row.verdict, row.code, row.match_id) == ("review", "id_held", there.pk)
+
+
 # People settle
 
 

@@ -214,6 +214,8 @@ def merged_values(judged: Judged, known: Known, *, fill_only: bool = False) -> d
             chosen = name in usual
         elif name in picks:
             chosen = picks[name] == "file"
+        elif value == judged.judgement.contested_number and known.values.get(name):
+            chosen = False  # it is, or was, somebody's: only a pick takes it over
         elif name in {Target.NAME, Target.GIVEN_NAME} and picks.get(Target.NAME) != "file":
             # nobody is renamed, or greeted by another's name, unless a person picks the name
             is_theirs = not known.name or names_agree(judged.candidate.name, known.name)
