@@ -1,6 +1,6 @@
 """Who is asking, and the organisation's configuration, for programs (spec §9)."""
 
-from datetime import date
+from datetime import date, datetime
 from typing import Any, Literal
 
 from django.http import HttpResponse
@@ -42,6 +42,8 @@ class OrganisationOut(Schema):
     sign_up_by: date | None
     onboarding_steps: list[StepConfigured]
     metrics_complete_through: date | None
+    held_since: datetime | None = Field(description="Since then nothing is sent, polled or exported.")
+    held_because: str
 
 
 @router.get("/me", response=Me, summary="Who is asking", operation_id="get_me")

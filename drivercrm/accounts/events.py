@@ -24,6 +24,22 @@ class OrganisationChanged(Event):
 
 
 @dataclass(frozen=True)
+class OrganisationHeld(Event):
+    """Nothing may be sent, polled or exported from this database until an admin releases it."""
+
+    name: ClassVar[str] = "organisation.held"
+    because: str
+
+
+@dataclass(frozen=True)
+class OrganisationReleased(Event):
+    """An admin confirmed that this database is the one that works."""
+
+    name: ClassVar[str] = "organisation.released"
+    held_since: str
+
+
+@dataclass(frozen=True)
 class MemberCreated(Event):
     """Somebody was put on the team at the command line."""
 

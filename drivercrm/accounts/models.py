@@ -222,11 +222,21 @@ class Organisation(models.Model):
     metrics_complete_through = models.DateField(
         null=True, help_text="The last day whose usage is fully loaded; nobody is called inactive beyond it."
     )
+    held_since = models.DateTimeField(
+        null=True,
+        help_text="Since when nothing may be sent, polled or exported from this database (spec §11).",
+    )
+    held_because = models.CharField(max_length=200, blank=True, default="")
     updated_at = models.DateTimeField(default=clock.now)
 
     class Meta:
         db_table = "organisation"
         constraints = [
+            models.CheckConstraint(
+                name="organisation_held_has_reason",
+                condition=Q(held_since=None, held_because="")
+                | (Q(held_since__isnull=False) & ~Q(held_because="")),
+            ),
             models.CheckConstraint(name="organisation_is_one", condition=Q(id=1)),
             models.CheckConstraint(
                 name="organisation_inactive_days", condition=Q(inactive_after_days__gte=1)

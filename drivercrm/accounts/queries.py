@@ -8,10 +8,24 @@ from uuid import UUID
 from allauth.mfa.models import Authenticator
 from django.db.models import Exists, OuterRef, QuerySet
 
-from drivercrm.accounts.models import ApiToken, Invitation, User
+from drivercrm.accounts.models import ApiToken, Invitation, Organisation, User
 from drivercrm.core import clock
+from drivercrm.core.errors import Refused
 
 SOON = timedelta(days=14)
+
+
+def is_held() -> bool:
+    """Whether nothing may be sent, polled or exported until an admin releases this database (spec §11)."""
+    return Organisation.objects.filter(held_since__isnull=False).exists()
+
+
+def check_not_held() -> None:
+    """Refuses what a held database must not do. Whatever sends, polls or exports calls it first."""
+    if is_held():
+        raise Refused(
+            "held", "This database is held: nothing is sent, polled or exported until an admin releases it."
+        )
 
 
 def members() -> "QuerySet[User]":

@@ -34,6 +34,7 @@ urlpatterns: list[URLPattern] = [
         name="mfa_download_recovery_codes",
     ),
     path("settings/organisation/", views.settings_organisation, name="settings_organisation"),
+    path("settings/organisation/release/", views.organisation_release, name="organisation_release"),
     path("settings/team/", views.settings_team, name="settings_team"),
     path("settings/team/invitations/", views.team_invitations, name="team_invitations"),
     path("settings/team/invitations/<uuid:pk>/link/", views.invitation_link, name="invitation_link"),

@@ -192,6 +192,17 @@ def settings_organisation(request: PageRequest) -> HttpResponse:
     return render(request, "accounts/organisation.html", context, status=WRONG if wrong else 200)
 
 
+@never_cache
+@needs(Can.SETTINGS)
+def organisation_release(request: PageRequest) -> HttpResponse:
+    """Ends the hold of a database that was restored or copied."""
+    if request.method == "POST":
+        accounts.release(by=request.access.actor)
+        toasts.toast(request, "The database is released.")
+        return redirect("settings_organisation")
+    return render(request, "accounts/release.html", {"organisation": Organisation.current()})
+
+
 # The team
 
 

@@ -18,6 +18,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "create-token": ("drivercrm.cli.people:create_token", "Makes an API token and prints it once."),
     "backup": ("drivercrm.cli.keeping:backup", "Writes the database and the uploads into one file."),
     "restore": ("drivercrm.cli.keeping:restore", "Puts a backup back."),
+    "hold": ("drivercrm.cli.keeping:hold", "Stops sending and exporting, as a restore does."),
+    "release": ("drivercrm.cli.keeping:release", "Ends a hold: this database is the one that works."),
     "rebuild": ("drivercrm.cli.checking:rebuild", "Works out every derived value again from the facts."),
     "doctor": ("drivercrm.cli.checking:doctor", "Looks for what is wrong with this installation."),
 }

@@ -1,4 +1,4 @@
-"""`backup` and `restore`."""
+"""`backup`, `restore`, `hold` and `release`."""
 
 import json
 from dataclasses import asdict
@@ -7,6 +7,8 @@ from typing import Annotated
 
 import django
 from cyclopts import Parameter
+
+from drivercrm.cli.people import operator
 
 SIZE_UNITS = ("bytes", "kB", "MB", "GB")
 
@@ -59,6 +61,29 @@ def restore(
         print(f"It is of version {manifest.version}. Run “drivercrm migrate” next.")
     for sentence in advice:
         print(sentence)
+    return 0
+
+
+def hold(*, because: Annotated[str, Parameter(help="What everybody reads.")] = "Held by hand") -> int:
+    """Stops sending, polling and exporting until an admin releases the database. For a database copied by other means.
+
+    A restored one is held by itself.
+    """
+    django.setup()
+    from drivercrm.accounts import workflow as accounts  # app ready
+
+    accounts.hold(because=because, by=operator())
+    print("The database is held. An admin releases it in the settings, or run “drivercrm release”.")
+    return 0
+
+
+def release() -> int:
+    """Ends a hold. Run it when the installation that this database was taken from is switched off."""
+    django.setup()
+    from drivercrm.accounts import workflow as accounts  # app ready
+
+    accounts.release(by=operator())
+    print("The database is released.")
     return 0
 
 

@@ -34,7 +34,7 @@ def create_user(
     from drivercrm.accounts import workflow as accounts  # app ready
 
     user = accounts.create_user(
-        email, name=name or email.partition("@")[0], password=_password(), role=role, by=_operator()
+        email, name=name or email.partition("@")[0], password=_password(), role=role, by=operator()
     )
     if json:
         print(jsons.dumps({"id": str(user.pk), "email": user.email, "name": user.name, "role": user.role}))
@@ -62,7 +62,7 @@ def create_token(
         role=role,
         scopes=scope or [],
         expires_at=now + timedelta(days=days) if days is not None else None,
-        by=_operator(),
+        by=operator(),
     )
     if json:
         print(
@@ -87,7 +87,7 @@ def _password() -> str:
     return sys.stdin.readline().rstrip("\r\n")
 
 
-def _operator() -> "Actor":
+def operator() -> "Actor":
     """Whoever runs the command on this machine."""
     from drivercrm.core.actors import Actor  # app ready
 

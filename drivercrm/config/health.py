@@ -13,7 +13,7 @@ from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 
-from drivercrm.accounts.models import User
+from drivercrm.accounts.models import Organisation, User
 from drivercrm.accounts.permissions import public
 from drivercrm.config import metrics, upgrade
 from drivercrm.core import clock
@@ -41,7 +41,7 @@ def examine() -> list[Finding]:
     if reached.state == "right":
         findings.append(_migrations())
         if findings[-1].state == "right":
-            findings += [_jobs(), _dead_letters(), _team()]
+            findings += [_jobs(), _dead_letters(), _team(), _held()]
     findings += [
         _assets(),
         _time_zone(),
@@ -99,6 +99,13 @@ def _team() -> Finding:
             "Team", "note", "nobody is an admin yet. Open the pages, or run “drivercrm create-user”."
         )
     return Finding("Team", "right", "there is an admin")
+
+
+def _held() -> Finding:
+    organisation = Organisation.objects.filter(held_since__isnull=False).first()
+    if organisation is None:
+        return Finding("Hold", "right", "the database is not held")
+    return Finding("Hold", "note", f"nothing is sent or exported. {organisation.held_because}.")
 
 
 def _assets() -> Finding:

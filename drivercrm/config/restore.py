@@ -7,15 +7,30 @@ import shutil
 import sqlite3
 import tempfile
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 from django.conf import settings
 from django.db import connection, connections
 
-from drivercrm.config import backup
+from drivercrm.accounts import workflow as accounts
+from drivercrm.config import backup, upgrade
 from drivercrm.core import clock
+from drivercrm.core.actors import Actor
 from drivercrm.core.errors import Refused
+from drivercrm.ui import formats
 
+RESTORER = Actor("automation", "restore", "cli")
+RESTORED = "Restored from a backup"
+# In the transaction that puts the tables back; a backup of a version without the columns has nothing to mark.
+HOLD_POSTGRESQL = f"""
+DO $$ BEGIN
+  IF EXISTS (SELECT 1 FROM information_schema.columns WHERE table_schema = 'public'
+             AND table_name = 'organisation' AND column_name = 'held_since') THEN
+    UPDATE public.organisation SET held_since = now(), held_because = '{RESTORED}';
+  END IF;
+END $$
+"""  # noqa: S608  made of our own words
 # Rows that somebody would miss; a database in which all of these are empty may be overwritten.
 MISSED = ("users", "drivers")
 
@@ -41,7 +56,26 @@ def read(file: Path, *, force: bool) -> tuple[backup.Manifest, list[str]]:
             _restore_database(unpacked / backup.DATABASE[manifest.database], unpacked, force=force)
             _restore_media(unpacked / "media")
             advice = _restore_key(unpacked / backup.ADDRESS_KEY, manifest)
+            advice += _hold(manifest)
     return manifest, advice
+
+
+def _hold(manifest: backup.Manifest) -> list[str]:
+    """Says when and why in the mark that came with the database, and in the journal (spec §11)."""
+    if not _knows_holds():
+        return [
+            "This backup is from before databases could be held. Run “drivercrm migrate”, then “drivercrm hold”."
+        ]
+    if not upgrade.pending():  # what an older version writes, this one may not
+        made = formats.day_time(datetime.fromisoformat(manifest.made_at))
+        accounts.hold(because=f"Restored from the backup of {made}", by=RESTORER)
+    return ["It is held: nothing is sent, polled or exported until an admin releases it."]
+
+
+def _knows_holds() -> bool:
+    with connection.cursor() as cursor:
+        table = connection.introspection.get_table_description(cursor, "organisation")
+    return "held_since" in {column.name for column in table}
 
 
 def _called(vendor: str) -> str:
@@ -107,6 +141,7 @@ def open_lock() -> Iterator[int]:
 def _restore_database(copy: Path, scratch: Path, *, force: bool) -> None:
     if connection.vendor == "sqlite":
         backup.check_sqlite(copy)
+        _hold_sqlite(copy)
         _swap_sqlite(copy, keep=force)
         return
     script = scratch / "database.sql"
@@ -128,8 +163,19 @@ def _restore_database(copy: Path, scratch: Path, *, force: bool) -> None:
             "--command=DROP SCHEMA public CASCADE",
             "--command=CREATE SCHEMA public",
             f"--file={script}",
+            f"--command={HOLD_POSTGRESQL}",
         ],
     )
+
+
+def _hold_sqlite(copy: Path) -> None:
+    """Marks the copy before it takes its place: there is no moment at which it works unheld."""
+    with contextlib.closing(sqlite3.connect(copy)) as database, database:
+        columns = {row[1] for row in database.execute("PRAGMA table_info(organisation)")}
+        if "held_since" in columns:
+            database.execute(
+                "UPDATE organisation SET held_since = datetime('now'), held_because = ?", [RESTORED]
+            )
 
 
 def _swap_sqlite(copy: Path, *, keep: bool) -> None:

@@ -51,6 +51,8 @@ SAYS = {
     "consent.withdrawn": "Recorded a withdrawal",
     "organisation.started": "Set the application up",
     "organisation.changed": "Changed settings",
+    "organisation.held": "Held the database",
+    "organisation.released": "Released the database",
     "team.member_created": "Added to the team",
     "team.invited": "Invited",
     "team.invitation_renewed": "Made a new invitation link",

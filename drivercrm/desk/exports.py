@@ -19,6 +19,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
+from drivercrm.accounts import queries as accounts
 from drivercrm.accounts.permissions import Can, PageRequest, needs
 from drivercrm.consent import queries as consent
 from drivercrm.consent.enums import ConsentState
@@ -139,6 +140,7 @@ def _wanted(data: QueryDict, viewer: Viewer) -> tuple[DriverQuerySet, ListQuery,
 @needs(Can.EXPORT)
 def driver_export(request: PageRequest) -> HttpResponseBase:
     """Asks for the format, then sends the file. Who took which list is in the journal before the first row leaves."""
+    accounts.check_not_held()
     viewer = Viewer.now(request.user.pk)
     data = request.POST if request.method == "POST" else request.GET
     everyone, query, said = _wanted(data, viewer)

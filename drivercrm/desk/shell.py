@@ -7,10 +7,11 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 
-from drivercrm.accounts.models import User
+from drivercrm.accounts.models import Organisation, User
 from drivercrm.accounts.permissions import Access, Can
 from drivercrm.desk import saved_lists, unchanged
-from drivercrm.ui.shell import NavItem, Person, PinnedView, Shell
+from drivercrm.ui import formats
+from drivercrm.ui.shell import NavItem, Notice, Person, PinnedView, Shell
 
 # label, name of the page, icon, letter after G, permission
 PAGES = (
@@ -89,8 +90,9 @@ def _root(url: str) -> str:
 def _frame(request: HttpRequest, user: User, access: Access) -> Shell:
     nav = items(request, access, PAGES)
     views = _pinned(request, user)
+    organisation = unchanged.organisation(request)
     return Shell(
-        workspace=unchanged.organisation(request).name,
+        workspace=organisation.name,
         home_url=page("today"),
         nav=nav,
         person=Person(user.name, user.get_role_display(), page("profile"), page("account_logout")),
@@ -102,7 +104,19 @@ def _frame(request: HttpRequest, user: User, access: Access) -> Shell:
         theme_url=page("profile_theme"),
         counts_url=page("driver_counts") if getattr(request, "wants_counts", False) else "",
         shortcuts=user.has_shortcuts,
+        notice=_held(organisation, access),
     )
+
+
+def _held(organisation: Organisation, access: Access) -> Notice | None:
+    """What everybody reads while the database is held, and the way out for those who may release it."""
+    if organisation.held_since is None:
+        return None
+    since = f"{organisation.held_because}, {formats.day_time(organisation.held_since)}."
+    lead = "Nothing is sent or exported."
+    if access.may(Can.SETTINGS):
+        return Notice(lead, since, page("organisation_release"), "Release")
+    return Notice(lead, f"{since} An admin can release it.")
 
 
 def _pinned(request: HttpRequest, user: User) -> list[PinnedView]:

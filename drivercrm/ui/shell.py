@@ -49,6 +49,16 @@ class Person:
 
 
 @dataclass(frozen=True)
+class Notice:
+    """Something that everybody must know on every page, with the page where it is settled for those who may."""
+
+    lead: str
+    text: str
+    url: str = ""
+    label: str = ""
+
+
+@dataclass(frozen=True)
 class Shell:
     """The frame of a signed-in page.
 
@@ -57,6 +67,7 @@ class Shell:
     with groups of options (see the gallery). `theme_url`, when given, stores the chosen theme (POST `theme`).
     `counts_url`, when given, is asked once for counts that are not known yet; it answers with their places.
     `shortcuts` is off for people who turned single keys off (WCAG 2.1.4).
+    `notice`, when given, stands above every page.
     """
 
     workspace: str
@@ -71,3 +82,4 @@ class Shell:
     theme_url: str = ""
     counts_url: str = ""
     shortcuts: bool = True
+    notice: Notice | None = None

@@ -31,6 +31,7 @@ PAGES = (
     "imports",
     "profile",
     "settings_organisation",
+    "organisation_release",
     "settings_team",
     "settings_tokens",
     "settings_audit",

@@ -49,8 +49,15 @@ class Place:
 
     def run(self, *words: str, typed: str = "", **more: str) -> Result:
         """One command, with what is typed into it and more variables around it."""
+        return self._run("drivercrm.cli", *words, typed=typed, **more)
+
+    def run_django(self, *words: str) -> Result:
+        """One of Django's own commands."""
+        return self._run("django", *words, DJANGO_SETTINGS_MODULE="drivercrm.config.settings")
+
+    def _run(self, module: str, *words: str, typed: str = "", **more: str) -> Result:
         done = subprocess.run(
-            [sys.executable, "-m", "drivercrm.cli", *words],
+            [sys.executable, "-m", module, *words],
             env=self.environment(**more),
             input=typed,
             capture_output=True,

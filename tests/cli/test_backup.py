@@ -60,6 +60,15 @@ def ask(place: Place, sql: str = COUNTS) -> tuple[int, ...]:
     return tuple(int(part) for part in printed.strip().split(","))
 
 
+def forget(place: Place, sql: str) -> None:
+    """Runs a statement in an installation's database."""
+    if place.url.startswith("sqlite"):
+        with contextlib.closing(sqlite3.connect(place.url.removeprefix("sqlite:///"))) as database, database:
+            database.execute(sql)
+    else:
+        subprocess.run(["psql", place.url, "-q", "-c", sql], check=True)
+
+
 def writing(place: Place) -> "subprocess.Popen[str]":
     process = subprocess.Popen(
         [sys.executable, "-c", WRITER],
@@ -141,6 +150,72 @@ def test_uploads_and_the_address_key_come_along(
     if is_sqlite:
         assert (other.folder / "address-key").read_text() == (place.folder / "address-key").read_text()
     assert json.loads(other.run("doctor", "--json").out)["checks"][1]["state"] == "right"
+
+
+HELD = "SELECT COUNT(*), COUNT(held_since) FROM organisation"
+
+
+def reason(place: Place) -> str:
+    checks = json.loads(place.run("doctor", "--json").out)["checks"]
+    return next(check["says"] for check in checks if check["check"] == "Hold")
+
+
+def test_a_restored_database_is_held_until_it_is_released(
+    place: Place, make_place: Callable[[], Place], tmp_path: Path
+) -> None:
+    archive = tmp_path / "backup.tar.gz"
+    place.run("create-user", "ada@example.org", typed=PASSWORD)
+    place.run("backup", str(archive))
+    other = make_place()
+
+    done = other.run("restore", str(archive))
+
+    assert "It is held: nothing is sent, polled or exported until an admin releases it." in done.out
+    assert (ask(place, HELD), ask(other, HELD)) == ((1, 0), (1, 1))
+    assert reason(place) == "the database is not held"
+    assert reason(other).startswith("nothing is sent or exported. Restored from the backup of Today, ")
+
+    assert other.run("release").out == "The database is released.\n"
+    again = other.run("release")
+    assert (again.code, again.err) == (1, "This database is not held.\n")
+    assert ask(other, HELD) == (1, 0)
+
+    assert other.run("hold", "--because", "Copied to the new machine").code == 0
+    assert reason(other) == "nothing is sent or exported. Copied to the new machine."
+
+
+def test_a_backup_of_an_older_version_is_held_from_its_first_moment(
+    place: Place, make_place: Callable[[], Place], tmp_path: Path
+) -> None:
+    archive = tmp_path / "backup.tar.gz"
+    place.run("create-user", "ada@example.org", typed=PASSWORD)
+    forget(place, "DELETE FROM django_migrations WHERE app = 'support'")
+    place.run("backup", str(archive))
+    other = make_place()
+
+    done = other.run("restore", str(archive))
+
+    assert done.code == 0
+    assert ask(other, HELD) == (1, 1)
+    assert ask(
+        other, "SELECT COUNT(*), 0 FROM organisation WHERE held_because = 'Restored from a backup'"
+    ) == (
+        1,
+        0,
+    )
+
+
+def test_a_backup_from_before_holds_says_that_it_is_not_held(
+    place: Place, make_place: Callable[[], Place], tmp_path: Path
+) -> None:
+    archive = tmp_path / "backup.tar.gz"
+    assert place.run_django("migrate", "accounts", "0005").code == 0
+    place.run("backup", str(archive))
+
+    done = make_place().run("restore", str(archive))
+
+    assert (done.code, done.err) == (0, "")
+    assert "Run “drivercrm migrate”, then “drivercrm hold”." in done.out
 
 
 def test_another_address_key_is_noticed(

@@ -1,5 +1,6 @@
 """The verbs of the team, its tokens and the organisation's settings."""
 
+from drivercrm.accounts.workflow.holding import hold, release
 from drivercrm.accounts.workflow.invitations import accept, find, invite, renew, revoke, why_closed
 from drivercrm.accounts.workflow.organisation import save_organisation, step_keeper
 from drivercrm.accounts.workflow.profile import (
@@ -39,12 +40,14 @@ __all__ = [
     "deactivate",
     "find",
     "forget_answers",
+    "hold",
     "invite",
     "make_first_admin",
     "make_password_link",
     "note_two_step",
     "owner_of_password_link",
     "reactivate",
+    "release",
     "renew",
     "revoke",
     "revoke_token",

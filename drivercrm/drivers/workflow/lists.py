@@ -6,6 +6,7 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 
 from drivercrm.accounts.models import User
+from drivercrm.accounts.queries import check_not_held
 from drivercrm.core.actors import Actor
 from drivercrm.core.errors import Refused
 from drivercrm.drivers.events import ListExported, ViewDeleted, ViewSaved
@@ -71,5 +72,6 @@ def _keep(view: SavedView, by: Actor) -> SavedView:
 
 
 def note_export(*, format: str, filter: str, rows: int, by: Actor) -> None:
-    """Writes down that a list left as a file, before it leaves (spec §1)."""
+    """Writes down that a list left as a file, before it leaves (spec §1). Refused while the database is held."""
+    check_not_held()
     journal.announce(ListExported(format, filter, rows), by=by)
