@@ -37,7 +37,7 @@ MOVED = "Moved on the board"
 
 TITLES = {S.ONBOARDING_STARTED: "Started", S.ONBOARDING_COMPLETED: "Completed"}
 NEXT = {
-    S.NOT_CONTACTED: "next: welcome message",
+    S.NOT_CONTACTED: "next: welcome",
     S.CONTACTED: "next: invitation",
     S.INVITED: "waiting for driver",
     S.ONBOARDING_STARTED: "waiting for driver",

@@ -49,7 +49,7 @@ class Figures:
 def today(request: PageRequest) -> HttpResponse:
     """The page, or for htmx its regions anew."""
     if not Driver.objects.exists():
-        return render(request, "desk/today_first.html", {"import_url": page_address("imports")})
+        return render(request, "desk/today_first.html")
     access = request.access
     wanted = request.GET.get("whose", "")
     whose = wanted if wanted in {"mine", "team"} else "mine" if access.may(Can.CONTACT_DRIVER) else "team"
@@ -62,7 +62,10 @@ def today(request: PageRequest) -> HttpResponse:
 def _context(request: PageRequest, whose: str) -> dict[str, Any]:
     organisation = unchanged.organisation(request)
     due = _due(request, whose)
-    rows = list(due.select_related("driver", "owner")[:SHOWN])
+    # what is overdue leads, then what has a time today, then what has the whole day
+    rows = sorted(
+        due.select_related("driver", "owner")[:SHOWN], key=lambda one: (not one.is_overdue, one.is_all_day)
+    )
     count = due.order_by()[: COUNTED + 1].count()
     overdue = due.filter(_is_over()).order_by()[: COUNTED + 1].count()
     mine = Q(driver__owner=request.user.pk) | Q(driver__owner__isnull=True)

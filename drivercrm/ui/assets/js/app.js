@@ -15,4 +15,5 @@ import "./palette.js";
 import "./columns.js";
 import "./edits.js";
 import "./copy.js";
+import "./rails.js";
 import "./keys.js";
