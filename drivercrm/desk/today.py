@@ -64,7 +64,8 @@ def _context(request: PageRequest, whose: str) -> dict[str, Any]:
     due = _due(request, whose)
     # what is overdue leads, then what has a time today, then what has the whole day
     rows = sorted(
-        due.select_related("driver", "owner")[:SHOWN], key=lambda one: (not one.is_overdue, one.is_all_day)
+        due.select_related("driver", "owner")[:SHOWN],
+        key=lambda one: not one.is_overdue and (1 + one.is_all_day),
     )
     count = due.order_by()[: COUNTED + 1].count()
     overdue = due.filter(_is_over()).order_by()[: COUNTED + 1].count()

@@ -234,3 +234,7 @@ def test_fifty_rows_of_marks_take_less_than_five_milliseconds(show):
         best = min(best, process_time() - started)
 
     assert best < 0.005
+
+
+def test_a_mail_address_breaks_before_its_at_sign_and_stays_escaped(show):
+    assert show('{{ "a<b@example.org"|breakable }}') == "a&lt;b<wbr>@example.org"

@@ -10,7 +10,7 @@ from django.contrib.messages import get_messages
 from django.http import HttpRequest
 from django.template.context import Context
 from django.template.exceptions import TemplateSyntaxError
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from drivercrm.ui import assets, charts, formats, icons, parts, toasts, words
@@ -122,6 +122,12 @@ def status_name(status: str) -> str:
 def channel_name(kind: str) -> str:
     """The words for a channel: `WhatsApp`."""
     return words.CHANNELS.get(kind, kind)
+
+
+@register.filter
+def breakable(address: str) -> SafeString:
+    """A mail address that breaks before its @ where a line is too narrow for it."""
+    return format_html_join(SafeString("<wbr>@"), "{}", ((part,) for part in address.split("@")))
 
 
 @register.simple_tag

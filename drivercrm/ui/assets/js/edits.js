@@ -21,6 +21,13 @@ document.addEventListener("htmx:afterSettle", () => {
   }
 });
 
+// A part in which a request is under way is left as it is: swapped away, it could neither take the answer nor hear the
+// news that comes with it. That answer, or its news, brings the part up to date.
+document.addEventListener("htmx:oobBeforeSwap", (event) => {
+  const { target } = event.detail;
+  if (target.matches(".htmx-request") || target.querySelector(".htmx-request")) event.detail.shouldSwap = false;
+});
+
 document.addEventListener("keydown", (event) => {
   if (event.key !== "Escape" || event.defaultPrevented) return;
   const cancel = event.target.closest?.("[data-editing]")?.querySelector("[data-cancel]");

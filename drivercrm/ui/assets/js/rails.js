@@ -1,4 +1,5 @@
-// Rows that scroll sideways on narrow screens (steps, tabs, sections) open at the one the person is at.
+// Rows that scroll sideways on narrow screens (steps, tabs, sections) open at the one the person is at, and the way
+// to the end of a long page (data-jump) goes away once that end is in sight.
 import { all, whenShown } from "./page.js";
 
 const RAIL = ".steps, .wz, .tabs, .tlf, .stg > nav";
@@ -10,5 +11,15 @@ whenShown((part) => {
     const [edge, at] = [rail.getBoundingClientRect(), here.getBoundingClientRect()];
     const [before, after] = [at.left - edge.left - 16, at.right - edge.right + 16];
     if (after > 0) rail.scrollLeft += Math.min(after + 48, before);
+  }
+});
+
+whenShown((part) => {
+  for (const jump of all(part, "[data-jump]")) {
+    const end = document.querySelector(jump.dataset.jump);
+    if (!end) continue;
+    new IntersectionObserver(([seen]) => {
+      jump.hidden = seen.isIntersecting || seen.boundingClientRect.top < 0;
+    }).observe(end);
   }
 });
