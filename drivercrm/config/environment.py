@@ -104,6 +104,16 @@ def database(folder: Path) -> dict[str, Any]:
     return config
 
 
+def long_keys(name: str) -> list[str]:
+    """Long random texts with commas between them; none where the variable is not set."""
+    keys = names(name)
+    if any(len(key) < 32 for key in keys):
+        raise ImproperlyConfigured(
+            f"{name} holds a key shorter than 32 characters. Use long random texts, with commas between them."
+        )
+    return keys
+
+
 def lasting_key(folder: Path, name: str, *, sqlite: bool) -> str:
     """A long random secret: from the environment, else (SQLite only) made once in the data folder.
 

@@ -15,6 +15,8 @@ ON_SQLITE = DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3"
 SECRET_KEY = environment.lasting_key(DATA_DIR, "DRIVERCRM_SECRET_KEY", sqlite=ON_SQLITE)
 # Apart from the session secret: rotating that must not forget who said stop.
 ADDRESS_KEY = environment.lasting_key(DATA_DIR, "DRIVERCRM_ADDRESS_KEY", sqlite=ON_SQLITE)
+# What is sealed (core/sealing.py): the first seals, all of them read, so that one can be replaced.
+ENCRYPTION_KEYS = environment.long_keys("DRIVERCRM_ENCRYPTION_KEYS")
 JOBS_ENGINE = environment.one_of("DRIVERCRM_JOBS", ("embedded",), "embedded")
 JOBS_SCHEDULE = "drivercrm.config.schedule"
 

@@ -2,16 +2,19 @@
 
 import logging
 from datetime import timedelta
+from importlib import import_module
 from typing import Any
 
 import pytest
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value, yield_hotp_counters_from_time
+from django.apps import apps
 from django.test import Client
 
 from drivercrm.accounts.enums import Role
 from drivercrm.accounts.models import SignInCount, User
 from drivercrm.core import clock
+from drivercrm.core.sealing import is_sealed, unseal
 from drivercrm.journal.models import Entry
 from tests.factories import make_user
 
@@ -237,6 +240,70 @@ def test_a_recovery_code_signs_in_once(client: Client) -> None:
 
     assert codes[0] in file.content.decode()
     assert (first.status_code, second.status_code) == (302, 200)
+
+
+def stored() -> dict[str, str]:
+    """What the database holds of each secret."""
+    return {
+        row.type: row.data.get("secret") or row.data["seed"] for row in Authenticator.objects.order_by("pk")
+    }
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_database_holds_no_secret_in_clear(client: Client) -> None:
+    secret = switch_on(client, make_user())
+
+    kept = stored()
+
+    assert sorted(kept) == ["recovery_codes", "totp"]
+    assert secret not in kept["totp"]
+    assert unseal(kept["totp"]) == secret
+    assert all(is_sealed(text) for text in kept.values())
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_code_signs_in_after_the_key_was_replaced_but_not_without_it(client: Client, settings: Any) -> None:
+    user = make_user()
+    settings.ENCRYPTION_KEYS = ["the first key of this installation"]
+    secret = switch_on(client, user)
+    client.logout()
+    settings.ENCRYPTION_KEYS = ["another key of this installation"]
+    sign_in(client, user.email)
+
+    lost = client.post("/sign-in/code/", {"code": code_of(secret)})
+    stays_out = "_auth_user_id" not in client.session
+    empty = client.post("/sign-in/code/", {"code": code_of("")})
+
+    assert (lost.status_code, empty.status_code, stays_out) == (409, 409, True)
+    assert "the encryption key has changed" in lost.content.decode()
+    assert "_auth_user_id" not in client.session
+
+    settings.ENCRYPTION_KEYS = [*settings.ENCRYPTION_KEYS, "the first key of this installation"]
+    assert client.post("/sign-in/code/", {"code": code_of(secret)})["Location"] == "/"
+
+
+def test_secrets_that_were_in_clear_are_sealed_by_the_migration_and_back() -> None:
+    migration = import_module("drivercrm.accounts.migrations.0007_sealed_two_step")
+    migration.to_sealed(apps, None)  # nothing is there: nothing happens
+    user = make_user()
+    clear = {"totp": {"secret": "JBSWY3DPEHPK3PXP"}, "recovery_codes": {"seed": "ab" * 40, "used_mask": 5}}
+    for kind, data in clear.items():
+        Authenticator.objects.create(user=user, type=kind, data=data)
+
+    migration.to_sealed(apps, None)
+    once = stored()
+    migration.to_sealed(apps, None)
+    twice = stored()
+
+    assert once == twice
+    assert {kind: unseal(text) for kind, text in once.items()} == {
+        "totp": "JBSWY3DPEHPK3PXP",
+        "recovery_codes": "ab" * 40,
+    }
+    assert Authenticator.objects.get(type="recovery_codes").data["used_mask"] == 5
+
+    migration.to_clear(apps, None)
+    assert {row.type: row.data for row in Authenticator.objects.all()} == clear
 
 
 @pytest.mark.django_db(transaction=True)
