@@ -1,6 +1,7 @@
 """`import-drivers`: what a list would do, what it did, and the way back."""
 
 import json as jsons
+import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from drivercrm.imports.workflow import Basis
 
 DONE, TO_REVIEW, WRONG_USE = 0, 1, 2
+NOBODY_READS = 141  # what a shell says of a program that SIGPIPE has ended
 ORDER = ("create", "update", "unchanged", "duplicate", "review", "blank")
 SHOWN = frozenset({"update", "duplicate", "review"})
 _USAGE = frozenset(
@@ -219,10 +221,18 @@ def _undo(import_id: str, as_json: bool) -> int:
 
 def _print(report: dict[str, Any], summary: "Counter[str]", rows: list[dict[str, Any]], as_json: bool) -> int:
     counts = {verdict: summary[verdict] for verdict in ORDER if summary[verdict]}
-    if as_json:
-        print(jsons.dumps({"summary": counts} | report | {"rows": rows}, indent=1, ensure_ascii=False))
-    else:
-        _print_table(report, counts, rows)
+    try:
+        if as_json:
+            print(jsons.dumps({"summary": counts} | report | {"rows": rows}, indent=1, ensure_ascii=False))
+        else:
+            _print_table(report, counts, rows)
+        sys.stdout.flush()
+    except (
+        BrokenPipeError,
+        SystemExit,
+    ):  # whoever reads has seen enough; the console of tables ends by itself
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nor does the end of Python complain
+        return NOBODY_READS
     return TO_REVIEW if summary["review"] else DONE
 
 

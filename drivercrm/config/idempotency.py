@@ -58,7 +58,20 @@ def _again(known: IdempotencyKey, asked: str) -> HttpResponse:
 
 
 def _hash(request: HttpRequest) -> str:
-    whole = b"\n".join(
-        [request.get_full_path().encode(), (request.content_type or "").encode(), request.body]
-    )
-    return hashlib.sha256(whole).hexdigest()
+    """What was asked. A form with files counts by what is in it: its boundary is another at every attempt.
+
+    Files are read piece by piece, because they may be larger than what a request may keep in memory.
+    """
+    kind = request.content_type or ""
+    digest = hashlib.sha256(f"{request.get_full_path()}\n{kind}\n".encode())
+    if kind != "multipart/form-data":
+        digest.update(request.body)
+        return digest.hexdigest()
+    digest.update(repr(sorted(request.POST.lists())).encode())
+    for name, files in sorted(request.FILES.lists()):
+        for file in files:
+            digest.update(repr((name, file.name, file.size)).encode())
+            for chunk in file.chunks():
+                digest.update(chunk)
+            file.seek(0)
+    return digest.hexdigest()

@@ -120,7 +120,10 @@ def _split_names(found: list[Suggestion]) -> list[Suggestion]:
 
 
 def _once_each(found: list[Suggestion], columns: Sequence[Sequence[str]]) -> list[Suggestion]:
-    """The best column of each target keeps it: the surer, then the fuller, then the first."""
+    """The best column of each target keeps it: the surer, then the fuller, then the first.
+
+    A second column of phone numbers is read where the first is empty.
+    """
     best: dict[Target, Suggestion] = {}
     rank = {Confidence.CERTAIN: 2, Confidence.LIKELY: 1, Confidence.NONE: 0}
 
@@ -133,18 +136,24 @@ def _once_each(found: list[Suggestion], columns: Sequence[Sequence[str]]) -> lis
         held = best.get(suggestion.target)
         if held is None or merit(suggestion) > merit(held):
             best[suggestion.target] = suggestion
-    many = {Target.IGNORE, Target.IDENTITY}
-    return [
-        s
-        if s.target in many or best[s.target] is s
-        else _changed(
-            s,
-            Target.IGNORE,
-            Confidence.NONE,
-            f"“{best[s.target].heading.strip() or 'Another column'}” already gives this",
-        )
-        for s in found
-    ]
+    second = max(
+        (s for s in found if s.target is Target.PHONE and best[s.target] is not s and merit(s)[0]),
+        key=merit,
+        default=None,
+    )
+
+    def once(suggestion: Suggestion) -> Suggestion:
+        held = best[suggestion.target]
+        if held is suggestion or suggestion.target in {Target.IGNORE, Target.IDENTITY}:
+            return suggestion
+        heading = held.heading.strip()
+        if suggestion is second:
+            why = f"Used where {f'“{heading}”' if heading else 'the first column of numbers'} is empty"
+            return _changed(suggestion, Target.SECOND_PHONE, suggestion.confidence, why)
+        why = f"“{heading or 'Another column'}” already gives this"
+        return _changed(suggestion, Target.IGNORE, Confidence.NONE, why)
+
+    return [once(suggestion) for suggestion in found]
 
 
 def _changed(suggestion: Suggestion, target: Target, confidence: Confidence, reason: str) -> Suggestion:
@@ -202,14 +211,20 @@ def status_of(value: str) -> str | None:
     return _STATUS_OF.get(heading_key(value))
 
 
-_NUMBERS = {Target.PHONE, Target.WHATSAPP}
+_NUMBERS = {Target.PHONE, Target.SECOND_PHONE, Target.WHATSAPP}
 _SCRUBS: dict[Target, Callable[[str], str]] = {
     Target.PHONE: number_without_identity,
+    Target.SECOND_PHONE: number_without_identity,
     Target.WHATSAPP: number_without_identity,
     Target.TIMO_ID: id_without_identity,
     Target.PATHPULSE_ID: id_without_identity,
     Target.IGNORE: without_any_identity,
 }
+
+
+def scrubbed(text: str, target: Target) -> str:
+    """What a person has typed into a cell of this column, without identity numbers."""
+    return _SCRUBS.get(target, without_identity_numbers)(text)
 
 
 def drop_identity(sheet: "Sheet", keep: Iterable[int] = ()) -> "Sheet":

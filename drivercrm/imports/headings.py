@@ -13,6 +13,7 @@ class Target(StrEnum):
     GIVEN_NAME = "given_name"
     SURNAME = "surname"
     PHONE = "phone"
+    SECOND_PHONE = "second_phone"
     WHATSAPP = "whatsapp_number"
     EMAIL = "email"
     TELEGRAM = "telegram_username"
@@ -33,6 +34,7 @@ LABELS: dict[Target, str] = {
     Target.GIVEN_NAME: "First name",
     Target.SURNAME: "Surname",
     Target.PHONE: "Phone",
+    Target.SECOND_PHONE: "Phone, where the first is empty",
     Target.WHATSAPP: "WhatsApp number",
     Target.EMAIL: "Email",
     Target.TELEGRAM: "Telegram username",
@@ -164,7 +166,7 @@ _NOT_THE_DRIVERS = re.compile(
 
 _SPELLED = re.compile(r"\b(\w) (?=\w\b)")  # I.D. is ID
 
-REACHES = {Target.PHONE, Target.WHATSAPP, Target.EMAIL}
+REACHES = {Target.PHONE, Target.SECOND_PHONE, Target.WHATSAPP, Target.EMAIL}
 
 
 def heading_key(heading: str) -> str:

@@ -109,20 +109,7 @@ def neighbours(keys: Keys, also: Collection[UUID] = ()) -> Neighbours:
     left_numbers, left_mails = _left(keys, {*numbers, *mails})
     places = (numbers, mails, left_numbers, left_mails)
     ids = {*also, *(pk for place in places for each in place.values() for pk in each)}
-    for column, wanted in (
-        ("timo_driver_id", keys.timo_ids),
-        ("pathpulse_account_id", keys.pathpulse_ids),
-        ("telegram", keys.telegrams),
-    ):
-        if wanted:
-            # “not null” is what the partial index of user names asks for
-            records = (
-                Driver.objects.filter(telegram_username__isnull=False)
-                if column == "telegram"
-                else Driver.objects
-            )
-            records = records.alias(telegram=Lower("telegram_username"))
-            ids.update(records.filter(**{f"{column}__in": listed(wanted)}).values_list("pk", flat=True))
+    ids |= _with_ids(keys)
     if not ids:
         return Neighbours()
     drivers: dict[UUID, Known] = {}
@@ -141,6 +128,22 @@ def neighbours(keys: Keys, also: Collection[UUID] = ()) -> Neighbours:
     for by_key in (timo_ids, pathpulse_ids, telegrams):
         by_key.pop("", None)
     return Neighbours(drivers, timo_ids, pathpulse_ids, telegrams, numbers, mails, left_numbers, left_mails)
+
+
+def _with_ids(keys: Keys) -> set[UUID]:
+    """The drivers who have one of these ids or Telegram names."""
+    named = Driver.objects.alias(telegram=Lower("telegram_username"))
+    # “not null” is what the partial index of Telegram names asks for
+    by_telegram = named.filter(telegram_username__isnull=False)
+    found: set[UUID] = set()
+    for drivers, column, wanted in (
+        (named, "timo_driver_id", keys.timo_ids),
+        (named, "pathpulse_account_id", keys.pathpulse_ids),
+        (by_telegram, "telegram", keys.telegrams),
+    ):
+        if wanted:
+            found.update(drivers.filter(**{f"{column}__in": listed(wanted)}).values_list("pk", flat=True))
+    return found
 
 
 def _left(keys: Keys, held: Collection[str]) -> tuple[dict[str, list[UUID]], dict[str, list[UUID]]]:

@@ -23,6 +23,10 @@ LONGEST: dict[Target, int] = {
     Target.PATHPULSE_ID: 64,
     Target.NOTES: 10_000,
 }
+IDENTITY_INSTEAD = {
+    Target.TIMO_ID: "An identity number stood in place of the TimoRides id and was left out",
+    Target.PATHPULSE_ID: "An identity number stood in place of the PathPulse id and was left out",
+}
 _SHOWN = 40
 _PLACE_CODE = 3  # DBN, PMB
 _DATE_FORMATS = ("%d/%m/%Y", "%d-%m-%Y", "%d.%m.%Y", "%Y/%m/%d", "%d %B %Y", "%d %b %Y", "%d-%b-%Y")
@@ -39,6 +43,7 @@ class Candidate:
     notes: list[str] = field(default_factory=list)
     problem: str | None = None  # a number or name that cannot be used: the row needs a person
     given_name_mapped: bool = False
+    given_name_guessed: bool = False  # the first word of a name of which the list does not say more
     numbers: tuple[str, ...] = ()  # the driver's own, phone first, each once
 
     @property
@@ -63,6 +68,8 @@ class Repairer:
         self._name = columns.index_of(Target.NAME)
         self._given = columns.index_of(Target.GIVEN_NAME)
         self._surname = columns.index_of(Target.SURNAME)
+        self._phone = columns.index_of(Target.PHONE)
+        self._second_phone = columns.index_of(Target.SECOND_PHONE)
         readers: dict[Target, Callable[[Candidate, str], None]] = {
             Target.PHONE: lambda candidate, text: self._number(candidate, Target.PHONE, text),
             Target.WHATSAPP: lambda candidate, text: self._number(candidate, Target.WHATSAPP, text),
@@ -87,6 +94,8 @@ class Repairer:
             return candidate
         cells = row.cells
         self._full_name(candidate, cells)
+        if self._second_phone is not None and not _cell(cells, self._phone):
+            self._number(candidate, Target.PHONE, _cell(cells, self._second_phone))
         for index, reader in self._readers:
             if index < len(cells) and (text := cells[index]):
                 reader(candidate, text)
@@ -110,6 +119,7 @@ class Repairer:
             greeting = given.full or name.given or full.split()[0]
             candidate.values[Target.GIVEN_NAME] = greeting[: LONGEST[Target.GIVEN_NAME]]
             candidate.given_name_mapped = bool(given.full)
+            candidate.given_name_guessed = not given.full and not self._columns.surname_first
 
     def _number(self, candidate: Candidate, target: Target, text: str) -> None:
         reading: PhoneReading = read_phone(text)
@@ -203,8 +213,7 @@ def _id(candidate: Candidate, target: Target, text: str) -> None:
     if id_without_identity(text) != IDENTITY_LEFT_OUT:
         _short(candidate, target, text)
     elif candidate.problem is None:
-        label = "TimoRides" if target is Target.TIMO_ID else "PathPulse"
-        candidate.problem = f"An identity number stood in place of the {label} id and was left out"
+        candidate.problem = IDENTITY_INSTEAD[target]
 
 
 def _notes(candidate: Candidate, text: str) -> None:

@@ -173,8 +173,13 @@ class Judge:
         self._left_numbers: dict[str, Known] = {}
         self._left_mails: dict[str, Known] = {}
 
-    def judge(self, candidate: Candidate, existing: Existing, *, remember: bool = True) -> Judgement:
-        """The verdict on the next row of the list; one that a person left out is not remembered."""
+    def judge(
+        self, candidate: Candidate, existing: Existing, *, remember: bool = True, was: Hashable | None = None
+    ) -> Judgement:
+        """The verdict on the next row of the list; one that a person left out is not remembered.
+
+        `was` is the driver that the row was about when people looked at it: nobody else takes that place.
+        """
         if candidate.blank:
             return Judgement(candidate.row, Verdict.BLANK, "blank", "Nothing in this row")
         conflict = _unusable(candidate) or self._against_earlier_rows(candidate)
@@ -184,6 +189,8 @@ class Judge:
         known, conflict = _match(candidate, existing)
         if known and not conflict:
             conflict = self._against_same_driver(candidate, known)
+        if not conflict and was is not None and (known is None or known.id != was):
+            conflict = _Conflict("driver_gone", "The driver whom this row was about is no longer there")
         if conflict:
             return _refused(candidate, conflict)
         judgement = _changed(candidate, known, existing) if known else _created(candidate)
@@ -480,7 +487,8 @@ def changes_to(known: Known, candidate: Candidate) -> dict[str, tuple[str | None
         elif name == Target.GIVEN_NAME:
             if Target.NAME in known.edited and name_key(known.name) != name_key(candidate.name):
                 continue  # the greeting belongs to a name that stays
-            if before is None or candidate.given_name_mapped or Target.NAME in changes:
+            is_told = before is None and not candidate.given_name_guessed
+            if is_told or candidate.given_name_mapped or Target.NAME in changes:
                 changes[name] = (before, value)
         else:
             changes[name] = (before, value)

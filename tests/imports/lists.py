@@ -2,6 +2,7 @@
 
 import csv
 import io
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from tests.factories import NANDI
 DATA = Path(__file__).parent / "data"
 REAL = DATA / "driver-list.xlsx"
 AGREEMENT = "TimoRides driver agreement, 2025-11: service, WhatsApp"
+COMMAND = [sys.executable, "-c", "from drivercrm.cli import main; main()", "import-drivers"]
 HEADINGS = ["Name", "Phone", "Email"]
 
 JOURNAL = {"journal_entries", "journal_changes", "journal_deliveries"}

@@ -164,16 +164,28 @@ def test_the_same_list_again_has_nothing_to_apply(api: Api) -> None:
 
 
 def test_a_repeated_upload_with_the_same_key_makes_one_import(api: Api) -> None:
-    first = upload(api, as_csv(many(1)), headers={"Idempotency-Key": "k1"})
-    # a program that repeats itself sends the very same bytes
-    boundary = first.wsgi_request.META["CONTENT_TYPE"]
-    again = api.client.generic(
-        "POST",
-        "/api/v1/imports",
-        first.wsgi_request.body,
-        content_type=boundary,
-        headers=api._headers() | {"Idempotency-Key": "k1"},
-    )
+    first, again = (upload(api, as_csv(many(1)), headers={"Idempotency-Key": "k1"}) for _ in range(2))
 
     assert (again.status_code, again.json()["id"]) == (202, first.json()["id"])
+    assert again["Idempotency-Replayed"] == "true"
     assert Import.objects.count() == 1
+
+
+def test_a_repeated_upload_of_another_file_is_refused(api: Api) -> None:
+    upload(api, as_csv(many(1)), headers={"Idempotency-Key": "k1"})
+
+    other = upload(api, as_csv(many(1, start=5)), headers={"Idempotency-Key": "k1"})
+
+    assert problem(other) == (422, "key_used", "Idempotency-Key")
+    assert Import.objects.count() == 1
+
+
+def test_an_upload_beyond_what_a_request_may_keep_in_memory_has_its_key(api: Api) -> None:
+    rows = [[*row, "x" * 30_000] for row in many(400)]
+    content = as_csv(rows, ["Name", "Phone", "Email", "Notes"])
+    assert len(content) > 10 * 1024 * 1024
+
+    first, again = (upload(api, content, headers={"Idempotency-Key": "k1"}) for _ in range(2))
+
+    assert (first.status_code, first.json()["summary"]) == (202, {"create": 400})
+    assert again.json()["id"] == first.json()["id"]

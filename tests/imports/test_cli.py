@@ -1,6 +1,7 @@
 """`drivercrm import-drivers` (spec §9)."""
 
 import json
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,8 @@ from drivercrm.cli import main
 from drivercrm.drivers.models import Driver
 from drivercrm.imports.models import Import
 from drivercrm.imports.reading import read
-from tests.imports.lists import AGREEMENT, DATA, REAL, as_csv, differing, dump, many
+from tests.imports.lists import AGREEMENT, COMMAND, DATA, REAL, as_csv, differing, dump, many
+from tests.processes import environment
 
 pytestmark = pytest.mark.django_db
 TRUTH = json.loads((DATA / "driver-list.expected.json").read_text())
@@ -159,3 +161,22 @@ def test_a_file_that_is_no_list_is_refused_in_a_sentence(run: Run, tmp_path: Pat
     code, _, err = run("--undo", "01a20")
     assert (code, err) == (1, "There is no import 01a20. It may have been undone already.\n")
     assert differing(before, dump(leave_out=set())) == []
+
+
+@pytest.mark.parametrize("format", ["--json", ""])
+def test_a_reader_who_has_seen_enough_is_no_error(format: str, tmp_path: Path) -> None:
+    file = tmp_path / "list.csv"
+    file.write_bytes(as_csv([["A B", "12", ""] for _ in range(2000)]))
+    process = subprocess.Popen(
+        [*COMMAND, str(file), *filter(None, [format])],
+        env=environment(DATABASE_URL="", DRIVERCRM_DATA_DIR=str(tmp_path)),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout
+    assert process.stderr
+    process.stdout.read(1)
+    process.stdout.close()
+
+    assert (process.wait(timeout=60), process.stderr.read()) == (141, b"")
+    process.stderr.close()

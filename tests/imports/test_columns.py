@@ -4,7 +4,7 @@ import pytest
 
 from drivercrm.core.errors import Refused
 from drivercrm.core.phone import IDENTITY_LEFT_OUT
-from drivercrm.imports.columns import ColumnMap, as_map, check, drop_identity, status_of, suggest
+from drivercrm.imports.columns import ColumnMap, as_map, check, drop_identity, scrubbed, status_of, suggest
 from drivercrm.imports.headings import Confidence, Target, target_of
 from drivercrm.imports.identity_numbers import is_identity_number, without_identity_numbers
 from drivercrm.imports.reading import read
@@ -287,3 +287,22 @@ def test_the_columns_of_an_export_are_recognised() -> None:
     headings = ["Name", "Email", "Status", "WhatsApp consent", "Telegram consent", "Email consent", "Phone"]
 
     assert targets(headings) == ["name", "email", "onboarding_status", "ignore", "ignore", "ignore", "phone"]
+
+
+def test_a_second_column_of_numbers_is_read_where_the_first_is_empty() -> None:
+    headings = ["Name", "Cell no", "Tel", "Phone 3"]
+    columns = [["A B", "C D"], ["0821234567", "0821234568"], ["", "0821234569"], ["", ""]]
+
+    found = suggest(headings, columns)
+
+    assert [one.target for one in found] == [
+        Target.NAME,
+        Target.PHONE,
+        Target.SECOND_PHONE,
+        Target.IGNORE,
+    ]
+    assert found[2].reason == "Used where “Cell no” is empty"
+
+
+def test_an_identity_number_in_a_second_column_of_numbers_is_only_marked() -> None:
+    assert scrubbed("8001015009087", Target.SECOND_PHONE) == "(identity number left out)"

@@ -6,6 +6,7 @@ import struct
 import time
 import zipfile
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -416,6 +417,36 @@ def test_shared_texts_without_number_are_refused(monkeypatch: pytest.MonkeyPatch
         refused(workbook(**sheet_xml(HEADER + DRIVER), **{"xl/sharedStrings.xml": texts})).code
         == "too_many_texts"
     )
+
+
+def shared(texts: list[str], rows: list[list[int]]) -> bytes:
+    """A workbook whose cells all show shared texts, by their numbers."""
+    table = "".join(f"<si><t>{text}</t></si>" for text in texts)
+    lines = "".join(
+        f'<row r="{number}">'
+        + "".join(f'<c r="{"ABC"[at]}{number}" t="s"><v>{text}</v></c>' for at, text in enumerate(row))
+        + "</row>"
+        for number, row in enumerate(rows, 1)
+    )
+    return workbook(**sheet_xml(lines), **{"xl/sharedStrings.xml": f'<sst xmlns="{NAMESPACE}">{table}</sst>'})
+
+
+def test_one_long_text_that_every_cell_shows_is_refused_before_it_is_copied() -> None:
+    rows = [[0, 1, 2], *[[3, 4, 5]] * 20_000]
+    small = shared(["Name", "Phone", "Notes", "Thabo Nkosi", "0821234567", "x" * 30_000], rows)
+    assert len(small) < 300_000
+
+    began = time.monotonic()
+    assert refused(small).code == "too_many_texts"
+    assert time.monotonic() - began < 5
+
+
+def test_one_long_text_that_a_few_cells_show_is_read() -> None:
+    rows = [[0, 1, 2], [3, 4, 5], *[[3, 4, 3]] * 20_000]
+
+    sheet = read(shared(["Name", "Phone", "Notes", "Thabo Nkosi", "0821234567", "x" * 30_000], rows))
+
+    assert [len(row.cells[2]) for row in islice(sheet.rows(), 2)] == [30_000, 11]
 
 
 def test_a_line_of_separators_is_refused_before_it_is_taken_apart() -> None:

@@ -20,13 +20,12 @@ from drivercrm.imports.enums import ImportState
 from drivercrm.imports.models import SILENT_AFTER, Import, ImportRow
 from drivercrm.imports.workflow.running import CHUNK
 from tests.factories import NANDI
-from tests.imports.lists import AGREEMENT, as_csv, differing, dump, many, staged
+from tests.imports.lists import AGREEMENT, COMMAND, as_csv, differing, dump, many, staged
 from tests.processes import environment
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 ROWS = 6 * CHUNK
-COMMAND = [sys.executable, "-c", "from drivercrm.cli import main; main()", "import-drivers"]
 
 
 def start(file: Path, *more: str) -> "subprocess.Popen[str]":

@@ -8,6 +8,7 @@ import pytest
 import xlsxwriter
 from openpyxl import Workbook, load_workbook
 
+from drivercrm.imports.columns import drop_identity
 from drivercrm.imports.reading import UnreadableFile, read
 
 LIST = Path(__file__).parent / "data" / "driver-list.xlsx"
@@ -199,6 +200,40 @@ def test_what_stands_under_a_merged_heading_is_one_value() -> None:
 
     assert sheet.headings == ("Surname & Name", "", "Phone")
     assert [row.cells for row in sheet.rows()] == [("Nkosi Thabo", "", "0821234567")]
+
+
+def test_identity_numbers_in_and_under_merged_headings_are_left_out() -> None:
+    book = workbook(
+        ["Drivers 8001015009087", None, "Phone"],
+        ["Surname & Name", "ID", None],
+        ["Nkosi Thabo", "8001015009087", "0821234567"],
+    )
+    for cells in ("A1:B1", "C1:C2"):
+        book.active.merge_cells(cells)
+
+    clean = drop_identity(read(saved(book)))
+
+    assert "8001015009087" not in repr((clean.headings, list(clean.rows())))
+    assert [row.cells for row in clean.rows()] == [("Nkosi Thabo", "", "0821234567")]
+
+
+def test_an_identity_number_split_over_two_cells_of_a_merged_heading_is_left_out() -> None:
+    book = workbook(["Name", "Phone", "Remarks", None], ["Nkosi Thabo", "0821234567", "800101", "5009087"])
+    book.active.merge_cells("C1:D1")
+
+    clean = drop_identity(read(saved(book)))
+
+    assert [row.cells for row in clean.rows()] == [("Nkosi Thabo", "0821234567", "", "")]
+
+
+def test_an_identity_number_in_a_heading_merged_downwards_is_left_out() -> None:
+    book = workbook(["Name", "Phone", "Seen 8001015009087"], [None, None, None], ["A B", "0821234567", "x"])
+    for cells in ("A1:A2", "B1:B2", "C1:C2"):
+        book.active.merge_cells(cells)
+
+    clean = drop_identity(read(saved(book)))
+
+    assert clean.headings == ("Name", "Phone", "Seen ")
 
 
 def test_hidden_columns_and_rows_are_read_and_known() -> None:

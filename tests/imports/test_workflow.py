@@ -1,6 +1,7 @@
 """Staging, matching, settling and running a list (spec §10)."""
 
 import json
+import subprocess
 from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
@@ -15,15 +16,18 @@ from drivercrm.core.actors import automation
 from drivercrm.core.errors import Refused
 from drivercrm.drivers import workflow as drivers
 from drivercrm.drivers.models import ChannelIdentity, Driver, StatusChange
+from drivercrm.imports import queries
 from drivercrm.imports import workflow as imports
 from drivercrm.imports.enums import Decision, ImportState
 from drivercrm.imports.models import Import, ImportRow
 from drivercrm.imports.reading import read
+from drivercrm.imports.views.cells import lines
 from drivercrm.imports.workflow import running
 from drivercrm.journal.models import Change, Entry
 from tests.factories import NANDI, make_driver
 from tests.imports.lists import (
     AGREEMENT,
+    COMMAND,
     DATA,
     HEADINGS,
     REAL,
@@ -34,6 +38,7 @@ from tests.imports.lists import (
     many,
     staged,
 )
+from tests.processes import environment
 
 pytestmark = pytest.mark.django_db
 TRUTH = json.loads((DATA / "driver-list.expected.json").read_text())
@@ -196,10 +201,18 @@ def test_an_update_fills_empty_fields_and_leaves_what_a_person_has_edited() -> N
     assert (driver.email, driver.area) == ("zodwa@example.org", "Umlazi")
     entry = Entry.objects.filter(name="driver.edited").latest("pk")
     assert list(Change.objects.filter(entry=entry).values_list("field", "before", "after")) == [
-        ("given_name", "", "Zodwa"),
         ("email", None, "zodwa@example.org"),
     ]
     assert driver.identities.get(kind="email").source == "import"
+
+
+def test_a_greeting_is_filled_where_the_list_says_which_word_it_is() -> None:
+    driver = make_driver("Moyo Zodwa", phone="+27820000009")
+
+    applied(staged([["Moyo Zodwa", "0820000009"]], ["Surname & Name", "Phone"]))
+
+    driver.refresh_from_db()
+    assert driver.given_name == "Zodwa"
 
 
 def test_a_status_column_moves_forward_never_back_and_dates_the_first_contact() -> None:
@@ -365,6 +378,67 @@ def test_a_telegram_name_finds_its_driver_in_any_case() -> None:
 
     row = ImportRow.objects.get(of=of)
     assert (row.verdict, row.code, row.match_id) == ("review", "id_held", there.pk)
+
+
+def test_the_second_number_is_the_drivers_where_the_first_is_empty() -> None:
+    of = staged(
+        [
+            ["Thabo Nkosi", "0820000001", "0310000001"],
+            ["Bongi Cele", "", "0820000002"],
+            ["Ayanda Zulu", "n/a", "0820000003"],
+            ["Sipho Dube", "", "12"],
+        ],
+        ["Name", "Cell", "Tel"],
+        mapping={"Cell": "phone", "Tel": "second_phone"},
+    )
+    assert verdicts(of) == {2: "create", 3: "create", 4: "review", 5: "review"}
+
+    applied(of)
+
+    assert list(Driver.objects.order_by("name").values_list("name", "phone")) == [
+        ("Bongi Cele", "+27820000002"),
+        ("Thabo Nkosi", "+27820000001"),
+    ]
+
+
+def test_a_row_whose_driver_is_gone_since_the_check_is_left_for_review() -> None:
+    for number, name in enumerate(("Thabo Nkosi", "Bongi Cele", "Ayanda Zulu"), 1):
+        given = name.split()[0]
+        make_driver(name, given_name=given, phone=f"+2782000000{number}", by=automation("test"))
+    of = staged(
+        [
+            ["Thabo Nkosi", "0820000001", "Umlazi"],
+            ["Bongi Cele", "0820000002", ""],
+            ["Someone Else", "0820000003", ""],
+            ["New Driver", "0820000004", ""],
+        ],
+        ["Name", "Phone", "Area"],
+    )
+    assert verdicts(of) == {2: "update", 3: "unchanged", 4: "review", 5: "create"}
+    imports.settle(of, 4, Decision.SAME, by=NANDI)
+    Driver.objects.all().delete()
+
+    of = applied(of)
+
+    assert verdicts(of) == {2: "review", 3: "review", 4: "review", 5: "create"}
+    assert ImportRow.objects.get(of=of, number=2).reason == (
+        "The driver whom this row was about is no longer there"
+    )
+    assert Driver.objects.get().name == "New Driver"
+    assert (of.created_count, of.left_out_count, queries.to_review(of).count()) == (1, 3, 3)
+
+
+def test_a_row_whose_number_went_to_somebody_else_since_the_check_is_left_for_review() -> None:
+    thabo = make_driver("Thabo Nkosi", phone="+27820000001", by=automation("test"))
+    of = staged([["Thabo Nkosi", "0820000001", "Umlazi"]], ["Name", "Phone", "Area"])
+    drivers.edit(thabo, {"phone": "+27820000009"}, by=NANDI)
+    other = make_driver("Thabo Nkosi", phone="+27820000001", by=automation("test"))
+
+    of = applied(of)
+
+    assert verdicts(of) == {2: "review"}
+    other.refresh_from_db()
+    assert other.area == ""
 
 
 # People settle
@@ -641,6 +715,67 @@ def test_an_identity_number_typed_into_a_cell_is_taken_out() -> None:
     row = imports.fix_cell(of, 2, {2: "ID 8001015009087 seen"}, by=NANDI)
 
     assert row.values["notes"] == "ID seen"
+
+
+@pytest.mark.parametrize(
+    ("heading", "typed", "left"),
+    [
+        ("Phone", "8001015009087", "(identity number left out)"),
+        ("WhatsApp", "8001015009087", "(identity number left out)"),
+        ("Driver ID", "8001015009087", "(identity number left out)"),
+        ("PathPulse ID", "8001015009080", "(identity number left out)"),
+        ("Area", "Umlazi 8001015009087", "Umlazi"),
+        ("Colour", "8001015009080", ""),
+    ],
+)
+def test_no_typed_identity_number_is_kept(heading: str, typed: str, left: str) -> None:
+    of = staged([["Ayanda Zulu", "a@example.org", "x"]], ["Name", "Email", heading])
+
+    row = imports.fix_cell(of, 2, {2: typed}, by=NANDI)
+
+    assert row.fixes == {"2": left}
+    assert typed not in repr(dump(leave_out=set()))
+
+
+def test_the_identity_sentence_stands_at_the_cell_it_is_about() -> None:
+    headings = ["Name", "Phone", "Driver ID", "PathPulse ID"]
+    id_number = "8001015009087"
+    of = staged(
+        [
+            ["Ayanda Zulu", id_number, "T-1", "P-1"],
+            ["Bongi Cele", "0820000002", id_number, "P-2"],
+            ["Thabo Nkosi", "0820000003", "T-3", id_number],
+        ],
+        headings,
+    )
+
+    shown = lines(of, ImportRow.objects.filter(of=of).order_by("number"))
+
+    marked = [[cell.target for cell in line.cells if cell.level == "bad"] for line in shown]
+    assert marked == [["phone"], ["timo_driver_id"], ["pathpulse_account_id"]]
+
+
+def test_identity_numbers_are_in_no_file_and_no_log_after_the_real_list(
+    tmp_path: Path,
+) -> None:
+    """A process of its own, so that everything it leaves lies in its folder: database, uploads, kept files."""
+    numbers = [number.encode() for number in identity_numbers()]
+    own = {**environment(), "DRIVERCRM_DATA_DIR": str(tmp_path), "DRIVERCRM_DEBUG": "yes"}
+    own.pop("DATABASE_URL", None)
+
+    ran = subprocess.run(
+        [*COMMAND, str(REAL), "--apply", "--basis", AGREEMENT, "--json"],
+        env=own,
+        capture_output=True,
+        timeout=120,
+        check=False,
+    )
+
+    assert json.loads(ran.stdout)["created"] == 515
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert any(path.stat().st_size > 1_000_000 for path in files)  # the database is one of them
+    kept = [path.read_bytes() for path in files]
+    assert [number for number in numbers for text in (ran.stdout, ran.stderr, *kept) if number in text] == []
 
 
 # Files

@@ -5,7 +5,9 @@ No part may have a document type, so there are no entities to expand and nothing
 
 import posixpath
 import re
+from array import array
 from collections import defaultdict
+from collections.abc import Callable
 from typing import NamedTuple
 from xml.parsers import expat
 
@@ -22,6 +24,9 @@ MAX_CELLS = 20_000_000  # places calamine reserves, filled or not
 MAX_SPARSE = 2_000_000  # places that need no reason
 MAX_PLACES_PER_CELL = 100
 MAX_TEXTS = 8_000_000  # shared texts, each of which calamine keeps apart
+MAX_TEXT = (
+    256 * 1024 * 1024
+)  # bytes of shared texts, counted at every cell that shows one: calamine copies them
 MAX_MERGES = 1000
 _LONGEST_FORMULA = 10_000
 _HYPERLINK = re.compile(
@@ -85,6 +90,7 @@ class Scanner:
         self._relations: dict[str, str] = {}
         self._parts: dict[str, WorksheetScan] = {}
         self._roots: dict[str, str] = {}
+        self._text_sizes = array("Q")  # bytes of each shared text
 
     def parser_for(self, path: str) -> expat.XMLParserType:
         """A parser that refuses document types and reads the part by its root element."""
@@ -93,7 +99,7 @@ class Scanner:
         parser.buffer_text = True
         parser.StartDoctypeDeclHandler = _refuse_doctype
 
-        place = path.replace("\\", "/").lstrip("/").lower()
+        place = _place(path)
 
         def cells() -> None:
             scan = self._parts[place] = WorksheetScan()
@@ -103,17 +109,20 @@ class Scanner:
             if _local(tag) == "sheetData":
                 cells()
 
-        texts = 0
+        sizes = self._text_sizes
 
         def text(tag: str, attributes: dict[str, str]) -> None:
-            nonlocal texts
             local = _local(tag)
             if local == "si":
-                texts += 1
-                if texts > MAX_TEXTS:
+                sizes.append(0)
+                if len(sizes) > MAX_TEXTS:
                     raise _too_many_texts()
             elif local == "sheetData":
                 raise _broken()
+
+        def letters(data: str) -> None:
+            if sizes:
+                sizes[-1] += len(data) if data.isascii() else len(data.encode())
 
         def root(tag: str, attributes: dict[str, str]) -> None:
             local = self._roots[place] = _local(tag)
@@ -123,6 +132,7 @@ class Scanner:
                 cells()
             elif place == _STRINGS:
                 parser.StartElementHandler = text
+                parser.CharacterDataHandler = letters
             elif local == "workbook":
                 parser.StartElementHandler = self._workbook_element
             elif local == "Relationships" and place.endswith("workbook.xml.rels"):
@@ -132,6 +142,27 @@ class Scanner:
 
         parser.StartElementHandler = root
         return parser
+
+    def may_repeat_too_much_text(self) -> bool:
+        """Whether the cells could show more text than may be read, were every one of them the longest."""
+        filled = sum(part.filled for part in self._parts.values())
+        return filled * max(self._text_sizes, default=0) > MAX_TEXT
+
+    def text_counter(self) -> Callable[[str], expat.XMLParserType | None]:
+        """Gives a parser for every worksheet, which adds up the shared texts that cells show, and refuses too much."""
+        shown = 0
+
+        def add(index: str) -> None:
+            nonlocal shown
+            place = int(index) if index.isdigit() and len(index) < 9 else MAX_TEXTS
+            shown += self._text_sizes[place] if place < len(self._text_sizes) else 0
+            if shown > MAX_TEXT:
+                raise _too_many_texts()
+
+        def parser_for(path: str) -> expat.XMLParserType | None:
+            return _shared_text_parser(add) if _place(path) in self._parts else None
+
+        return parser_for
 
     def result(self) -> Scan:
         """What was found; refuses a sheet that is none, and more places than can be read at once."""
@@ -161,6 +192,39 @@ class Scanner:
         if _local(tag) == "sheetData":
             raise _broken()
         self._relations[attributes.get("Id", "")] = attributes.get("Target", "")
+
+
+def _shared_text_parser(add: Callable[[str], None]) -> expat.XMLParserType:
+    """A parser that calls `add` with the number of every shared text that a cell shows."""
+    parser = expat.ParserCreate(namespace_separator=_BETWEEN)
+    parser.buffer_text = True
+    is_shared = False
+
+    def start(tag: str, attributes: dict[str, str]) -> None:
+        nonlocal is_shared
+        local = _local(tag)
+        if local == "c":
+            is_shared = attributes.get("t") == "s"
+        elif local == "v" and is_shared:
+            parser.CharacterDataHandler = collect
+
+    value: list[str] = []
+
+    def collect(data: str) -> None:
+        value.append(data)
+
+    def end(tag: str) -> None:
+        if value and _local(tag) == "v":
+            parser.CharacterDataHandler = None
+            add("".join(value).strip())
+            value.clear()
+
+    parser.StartElementHandler, parser.EndElementHandler = start, end
+    return parser
+
+
+def _place(path: str) -> str:
+    return path.replace("\\", "/").lstrip("/").lower()
 
 
 def _local(tag: str) -> str:

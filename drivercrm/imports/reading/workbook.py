@@ -88,8 +88,24 @@ def _measured_copy(file: BinaryIO) -> tuple[BinaryIO, Scan]:
                     parser.Parse(chunk, False)
                     unpacked.write(chunk)
                 parser.Parse(b"", True)
+    if scanner.may_repeat_too_much_text():
+        _count_texts(copy, scanner)
     copy.seek(0)
     return copy, scanner.result()  # type: ignore[return-value]
+
+
+def _count_texts(copy: Any, scanner: Scanner) -> None:
+    """Refuses a small file whose cells all show one long text: each of them would be a copy of it."""
+    parser_for = scanner.text_counter()
+    with zipfile.ZipFile(copy) as archive:
+        for part in archive.infolist():
+            parser = parser_for(part.filename)
+            if parser is None:
+                continue
+            with archive.open(part) as unpacked:
+                while chunk := unpacked.read(_CHUNK):
+                    parser.Parse(chunk, False)
+                parser.Parse(b"", True)
 
 
 def _check_directory(file: BinaryIO) -> None:

@@ -15,11 +15,13 @@ from drivercrm.core.phone import (
 )
 from drivercrm.imports.headings import LABELS, Target
 from drivercrm.imports.models import Import, ImportRow
+from drivercrm.imports.repair import IDENTITY_INSTEAD
 from drivercrm.imports.workflow import REPAIRS
 
 SHOWN = (
     Target.NAME,
     Target.PHONE,
+    Target.SECOND_PHONE,
     Target.WHATSAPP,
     Target.EMAIL,
     Target.TIMO_ID,
@@ -137,9 +139,12 @@ def _place_of(note: str) -> Target:
 
 def _error_place(row: ImportRow, places: Mapping[Target, int | None]) -> Target:
     if row.code == "unusable":
-        for target in (Target.PHONE, Target.WHATSAPP):
+        for target in (Target.PHONE, Target.SECOND_PHONE, Target.WHATSAPP):
             index = places.get(target)
             if index is not None and read_phone(row.cell(index)).problem == row.reason:
+                return target
+        for target, reason in IDENTITY_INSTEAD.items():
+            if row.reason == reason:
                 return target
         return Target.NAME
     if row.code == "no_name":

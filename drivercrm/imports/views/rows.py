@@ -117,6 +117,8 @@ def _back(request: PageRequest, of: Import, number: int) -> HttpResponse:
 @needs(Can.IMPORT)
 def import_review(request: PageRequest, pk: UUID) -> HttpResponse | FileResponse:
     """The rows that need a person as a workbook: correct it and upload it as a list of its own."""
+    # No export in the sense of spec §1: these are cells that the person's own list has brought, none of them is a
+    # driver's record, and whoever may import has to be able to correct them.
     of = found(pk)
     rows = queries.to_review(of)
     if not rows.exists():

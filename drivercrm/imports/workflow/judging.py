@@ -100,14 +100,22 @@ class Judging:
         self._judge = Judge()
         self._covers = basis.covers
 
-    def chunk(self, rows: Sequence[Row], said: Mapping[int, Said] | None = None) -> list[Judged]:
-        """The next rows of the list, judged against the drivers there are at this moment."""
-        said = said or {}
+    def chunk(
+        self,
+        rows: Sequence[Row],
+        said: Mapping[int, Said] | None = None,
+        was: Mapping[int, UUID] | None = None,
+    ) -> list[Judged]:
+        """The next rows of the list, judged against the drivers there are at this moment.
+
+        `was` are the drivers that rows were about when they were checked; a row goes in for no other.
+        """
+        said, was = said or {}, was or {}
         candidates = [self._repairer.row(row) for row in rows]
         around = queries.neighbours(keys_of(candidates))
         bound = queries.bound_addresses(candidates)
         judged = [
-            self._one(row, candidate, around, bound, said.get(row.number, SAID_NOTHING))
+            self._one(row, candidate, around, bound, said.get(row.number, SAID_NOTHING), was.get(row.number))
             for row, candidate in zip(rows, candidates, strict=True)
         ]
         return self._with_consent(judged, around) if self._covers else judged
@@ -118,10 +126,16 @@ class Judging:
             self._judge.remember(self._repairer.row(row), driver)
 
     def _one(
-        self, row: Row, candidate: Candidate, around: Neighbours, bound: set[tuple[str, str]], said: Said
+        self,
+        row: Row,
+        candidate: Candidate,
+        around: Neighbours,
+        bound: set[tuple[str, str]],
+        said: Said,
+        was: UUID | None,
     ) -> Judged:
         is_out = said.decision == Decision.LEAVE_OUT
-        judgement = self._judge.judge(candidate, around.around(candidate), remember=not is_out)
+        judgement = self._judge.judge(candidate, around.around(candidate), remember=not is_out, was=was)
         if not said.is_about(judgement):
             said = SAID_NOTHING
         # a contested number is in the row's own values only, and may be the one that said stop

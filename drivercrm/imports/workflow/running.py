@@ -149,7 +149,7 @@ class _Runner:
             )
             if staged:
                 said = {row.number: said_of(row) for row in staged if row.decision}
-                judged = judging.chunk([row_of(row) for row in staged], said)
+                judged = judging.chunk([row_of(row) for row in staged], said, _was_about(staged))
                 keep_verdicts(staged, judged)
                 _Writing(of, staged, judged).write()
                 of.done_through = self._seen_through = staged[-1].number
@@ -177,6 +177,11 @@ class _Runner:
             )
             self._seen_through = of.done_through
         return self._judging
+
+
+def _was_about(staged: Sequence[Staged]) -> dict[int, UUID]:
+    """The driver that each row was about when it was checked, unless a person said: somebody else."""
+    return {row.number: row.match_id for row in staged if row.match_id and row.decision != Decision.ANOTHER}
 
 
 def _finish(of: Import) -> None:

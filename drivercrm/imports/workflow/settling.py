@@ -12,9 +12,9 @@ from django.db.models.functions import Lower
 from drivercrm.core.actors import Actor
 from drivercrm.core.bulk import listed
 from drivercrm.core.errors import Refused
+from drivercrm.imports.columns import scrubbed
 from drivercrm.imports.enums import Decision, Heap, ImportState, RowVerdict
 from drivercrm.imports.headings import Target
-from drivercrm.imports.identity_numbers import without_identity_numbers
 from drivercrm.imports.models import Import, ImportRow
 from drivercrm.imports.queries import neighbours
 from drivercrm.imports.repair import Candidate, Repairer
@@ -25,7 +25,6 @@ from drivercrm.imports.workflow.staging import keep_verdicts, locked_import, rec
 from drivercrm.imports.workflow.states import check_in
 
 LONGEST_CELL = 2000
-FREE_TEXT = frozenset({Target.PHONE, Target.WHATSAPP, Target.TIMO_ID, Target.PATHPULSE_ID})
 
 
 def fix_cell(of: Import, number: int, fixes: Mapping[int, str], *, by: Actor) -> ImportRow:
@@ -42,9 +41,7 @@ def fix_cell(of: Import, number: int, fixes: Mapping[int, str], *, by: Actor) ->
                 raise Refused("unknown_column", "This column cannot be corrected here.", field=str(index))
             if len(text) > LONGEST_CELL:
                 raise Refused("too_long", f"Keep a cell under {LONGEST_CELL} letters.", field=str(index))
-            spared = held.columns[index]["target"] in FREE_TEXT
-            clean = text.replace("\0", "")
-            clean = clean if spared else without_identity_numbers(clean)
+            clean = scrubbed(text.replace("\0", ""), Target(held.columns[index]["target"]))
             row.fixes[str(index)] = " ".join(clean.split())
         row.save(update_fields=["fixes"])
         _judge_again(held, [before, row_of(row)])
