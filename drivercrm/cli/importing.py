@@ -227,11 +227,9 @@ def _print(report: dict[str, Any], summary: "Counter[str]", rows: list[dict[str,
         else:
             _print_table(report, counts, rows)
         sys.stdout.flush()
-    except (
-        BrokenPipeError,
-        SystemExit,
-    ):  # whoever reads has seen enough; the console of tables ends by itself
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nor does the end of Python complain
+    except (BrokenPipeError, SystemExit):  # the console of tables ends by itself
+        # whoever reads has seen enough, and the end of Python would complain of it once more
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return NOBODY_READS
     return TO_REVIEW if summary["review"] else DONE
 
