@@ -21,11 +21,19 @@ document.addEventListener("htmx:afterSettle", () => {
   }
 });
 
-// A part in which a request is under way is left as it is: swapped away, it could neither take the answer nor hear the
-// news that comes with it. That answer, or its news, brings the part up to date.
+// A part in which another request is under way is not replaced: swapped away, what asked could neither take its answer
+// nor hear the news that comes with it. That answer, or its news, brings the part up to date.
+let answered = null;
+
+document.addEventListener("htmx:beforeOnLoad", (event) => {
+  answered = event.detail.elt;
+});
+
 document.addEventListener("htmx:oobBeforeSwap", (event) => {
-  const { target } = event.detail;
-  if (target.matches(".htmx-request") || target.querySelector(".htmx-request")) event.detail.shouldSwap = false;
+  const { target, fragment } = event.detail;
+  if (!target.id || !fragment.querySelector(`#${CSS.escape(target.id)}`)) return;
+  const asking = [target, ...target.querySelectorAll(".htmx-request")];
+  if (asking.some((one) => one !== answered && one.matches(".htmx-request"))) event.detail.shouldSwap = false;
 });
 
 document.addEventListener("keydown", (event) => {
