@@ -195,6 +195,25 @@ def test_first_run_makes_the_admin_and_leads_to_an_empty_today(page: Page, site:
     expect(page).to_have_url(re.compile("/imports/$"))
 
 
+def test_a_wrong_field_of_a_dialog_has_the_focus_and_the_answer_stays_in_sight(
+    page: Page, site: str, size: str
+) -> None:
+    set_up(page, site)
+    page.get_by_role("link", name="Drivers").locator("visible=true").click()
+    shown(page, "header a.btn.primary").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Name", exact=True).fill("Sipho Dlamini")
+    dialog.get_by_label("Phone").fill("070 04")
+    dialog.get_by_role("button", name="Add driver").click()
+
+    expect(dialog.get_by_label("Phone")).to_be_focused()
+    expect(dialog).to_contain_text("5 digits")
+    expect(dialog.get_by_role("button", name="Add driver")).to_be_in_viewport(ratio=1)
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+    assert Driver.objects.count() == 0
+
+
 def test_the_morning_of_a_team(page: Page, site: str, size: str) -> None:
     set_up(page, site)
     import_the_list(page, site)

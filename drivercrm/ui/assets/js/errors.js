@@ -50,10 +50,9 @@ document.addEventListener("htmx:beforeSwap", (event) => {
   }
 });
 
-document.addEventListener("htmx:afterSwap", (event) => {
-  if (event.detail.xhr?.status !== 422) return;
-  const wrong = event.detail.target?.querySelector("[aria-invalid=true]");
-  wrong?.focus();
+// in the part that came, after a dialog in it has opened and focused its own first field
+document.addEventListener("htmx:afterSettle", (event) => {
+  if (event.detail.xhr?.status === 422) event.target.querySelector?.("[aria-invalid=true]")?.focus();
 });
 
 document.addEventListener("htmx:responseError", (event) => {

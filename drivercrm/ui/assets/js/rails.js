@@ -14,12 +14,15 @@ whenShown((part) => {
   }
 });
 
-whenShown((part) => {
-  for (const jump of all(part, "[data-jump]")) {
+const watched = new WeakSet();
+
+whenShown(() => {
+  for (const jump of document.querySelectorAll("[data-jump]")) {
     const end = document.querySelector(jump.dataset.jump);
-    if (!end) continue;
+    if (!end || watched.has(end)) continue;
+    watched.add(end);
     new IntersectionObserver(([seen]) => {
-      jump.hidden = seen.isIntersecting || seen.boundingClientRect.top < 0;
+      if (end.isConnected) jump.hidden = seen.isIntersecting || seen.boundingClientRect.top < 0;
     }).observe(end);
   }
 });
