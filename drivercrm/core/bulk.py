@@ -3,13 +3,15 @@
 The caller gives clean values, and answers for what a model's defaults and `save` would have done.
 """
 
+import gc
 import json
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from functools import cache
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.db import connection
@@ -27,7 +29,11 @@ from django.db.models.expressions import RawSQL
 from pydantic_core import to_json
 
 BATCH = 1000
+MANY_OBJECTS = 200_000
 MAX_PARAMETERS = 30_000  # SQLite's own limit for one statement is 32 766
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
 
 Adapter = Callable[[Any], Any]
 
@@ -56,6 +62,41 @@ def insert_rows(model: type[Model], columns: Sequence[str], rows: Iterable[Seque
                     f"INSERT INTO {table} ({names}) VALUES {values}",  # noqa: S608
                     [cell for row in batch for cell in row],
                 )
+
+
+@contextmanager
+def little_garbage() -> Iterator[None]:
+    """Inside, memory is searched for garbage more rarely: a bulk of rows makes little, and is searched for long."""
+    before = gc.get_threshold()
+    gc.set_threshold(max(before[0], MANY_OBJECTS), *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+
+
+def read_rows(rows: "QuerySet[Any]", columns: Sequence[str]) -> list[tuple[Any, ...]]:
+    """The columns of a query's rows. JSON stays text: the caller reads what it needs of it."""
+    sql, parameters = rows.values_list(*columns).query.sql_with_params()
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        found: list[tuple[Any, ...]] = cursor.fetchall()
+    if connection.vendor == "sqlite":
+        fields = [_target(_field(rows.model, name)) for name in columns]
+        ids = [index for index, field in enumerate(fields) if isinstance(field, UUIDField)]
+        flags = [index for index, field in enumerate(fields) if isinstance(field, BooleanField)]
+        return [_as_python(row, ids, flags) for row in found]
+    return found
+
+
+def _as_python(row: Sequence[Any], ids: Sequence[int], flags: Sequence[int]) -> tuple[Any, ...]:
+    cells = list(row)
+    for index in ids:
+        if cells[index] is not None:
+            cells[index] = UUID(cells[index])
+    for index in flags:
+        cells[index] = bool(cells[index])
+    return tuple(cells)
 
 
 def update_rows(model: type[Model], columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
@@ -92,7 +133,7 @@ def _one_update(
 
 
 def _array_kind(field: "Field[Any, Any]") -> str:
-    target = field.target_field if isinstance(field, ForeignKey) else field
+    target = _target(field)
     if isinstance(target, UUIDField):
         return "uuid"
     if isinstance(target, DateTimeField):
@@ -113,7 +154,12 @@ def listed(values: Iterable[Any]) -> RawSQL:
 
 
 def _field(model: type[Model], name: str) -> "Field[Any, Any]":
-    return model._meta.get_field(name)  # type: ignore[return-value]
+    return model._meta.pk if name == "pk" else model._meta.get_field(name)  # type: ignore[return-value]
+
+
+def _target(field: "Field[Any, Any]") -> "Field[Any, Any]":
+    """What a key of another row is of itself."""
+    return field.target_field if isinstance(field, ForeignKey) else field
 
 
 def _adapted(
@@ -135,7 +181,7 @@ def _adapted(
 
 def _adapter(field: "Field[Any, Any]") -> Adapter | None:
     """How this database takes values of the field; None where it takes them as they are."""
-    target = field.target_field if isinstance(field, ForeignKey) else field
+    target = _target(field)
     if isinstance(target, JSONField):
         return _json
     on_sqlite = connection.vendor == "sqlite"
@@ -152,9 +198,8 @@ def _json(value: Any) -> str:
     return to_json(value).decode()  # five times as fast as the standard library
 
 
-def _hex(value: Any) -> str:
-    text: str = value.hex
-    return text
+def _hex(value: UUID) -> str:
+    return f"{value.int:032x}"
 
 
 @cache

@@ -8,6 +8,10 @@ LIST_NUMBER = "List number left out"
 
 _INVISIBLE = re.compile("[\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff\u00ad\x00-\x08\x0e-\x1f\x7f]")
 _LIST_NUMBER = re.compile(r"(?:no\.?\s*)?[\W\d_]*\d[^\w'’‘]*|[-•*·–—]+\s+", re.IGNORECASE)
+_TIDY = re.compile(
+    r"(?!(?:Mr|Mrs|Ms|Miss|Dr|Prof|Rev|Pastor|Adv|Sir) )(?:[A-Z][a-z]+ )*"
+    r"(?!(?:Mr|Mrs|Ms|Miss|Dr|Prof|Rev|Pastor|Adv|Sir)\Z)[A-Z][a-z]+"
+)
 _ONLY_NUMBER = re.compile(r"[\W\d_]+")
 _WORD_PARTS = re.compile(r"([-'’‘`.])")
 _PARTICLES = frozenset(
@@ -57,6 +61,9 @@ def tidy_name(text: str, *, surname_first: bool = False) -> Name:
     """
     if not text:
         return _EMPTY
+    if _TIDY.fullmatch(text):  # most names: nothing to mend
+        words = text.split(" ")
+        return Name(text, words[-1] if surname_first else words[0])
     folded = _fold(text)
     bare = _without_list_number(folded)
     notes = (LIST_NUMBER,) if bare != folded and bare else ()

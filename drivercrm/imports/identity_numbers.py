@@ -14,6 +14,7 @@ _LETTERS_FOR_ZEROS = re.compile(r"[\doO]{13}")
 _AS_NUMBER = re.compile(r"(\d+)\.0*")
 _SCIENTIFIC = re.compile(r"\d(?:\.\d+)?[eE]\+?1[12]")
 _DIGITS = re.compile(r"\d+")
+_FIGURES = "0123456789oO"
 _SEPARATORS = re.compile(r"[\W_]*")
 _DASHES = re.compile("[\u2010-\u2015\u2212]")
 _WHOLE_NUMBER = 10  # a group of ten digits is a phone number, not the beginning of an identity number
@@ -107,6 +108,8 @@ def _count(text: str) -> int:
         return 0
     if _SCIENTIFIC.fullmatch(text.strip()):
         return IDENTITY_DIGITS
+    if text.isascii():  # every long cell of a list comes by here
+        return sum(map(text.count, _FIGURES))
     return sum(1 for character in text if character.isdigit() or character in "oO")
 
 

@@ -3,7 +3,7 @@
 import datetime as dt
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from drivercrm.core.addresses import read_mail, read_telegram_username
@@ -99,7 +99,22 @@ class Repairer:
         for index, reader in self._readers:
             if index < len(cells) and (text := cells[index]):
                 reader(candidate, text)
+        candidate.numbers = _numbers_of(candidate.values)
         return candidate
+
+    def read_before(
+        self, number: int, values: dict[str, str], notes: list[str], cells: Callable[[], Sequence[str]]
+    ) -> Candidate:
+        """A row without problems from what `row` made of it: the same, in a tenth of the time."""
+        is_mapped = self._given is not None and bool(tidy_name(_cell(cells(), self._given)).full)
+        return Candidate(
+            number,
+            values=values,
+            notes=notes,
+            given_name_mapped=is_mapped,
+            given_name_guessed=not is_mapped and not self._columns.surname_first,
+            numbers=_numbers_of(values),
+        )
 
     def _full_name(self, candidate: Candidate, cells: tuple[str, ...]) -> None:
         given = tidy_name(_cell(cells, self._given))
@@ -126,8 +141,6 @@ class Repairer:
         candidate.notes += reading.notes
         if reading.e164:
             candidate.values[target] = reading.e164
-            if reading.e164 not in candidate.numbers:
-                candidate.numbers = (*candidate.numbers, reading.e164)
         elif reading.problem and candidate.problem is None:
             candidate.problem = reading.problem
 
@@ -148,7 +161,14 @@ class Repairer:
             candidate.notes.append(f"First contact date left out: {why}")
 
 
-def _cell(cells: tuple[str, ...], index: int | None) -> str:
+def _numbers_of(values: Mapping[str, str]) -> tuple[str, ...]:
+    phone, whatsapp = values.get(Target.PHONE), values.get(Target.WHATSAPP)
+    if phone is None or phone == whatsapp:
+        return () if whatsapp is None else (whatsapp,)
+    return (phone,) if whatsapp is None else (phone, whatsapp)
+
+
+def _cell(cells: Sequence[str], index: int | None) -> str:
     return cells[index] if index is not None and index < len(cells) else ""
 
 

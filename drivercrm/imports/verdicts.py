@@ -26,6 +26,7 @@ RANK = {
     "inactive": 5,
 }
 OPTED_OUT = "opted_out"
+NEW = "new"  # the code of a row that nothing speaks against
 _CASELESS = {Target.EMAIL, Target.TELEGRAM, Target.AREA, Target.LANGUAGE}
 _ALIKE = 0.8
 
@@ -422,7 +423,7 @@ def _words_alike(one: str, other: str) -> bool:
 
 def _created(candidate: Candidate) -> Judgement:
     return Judgement(
-        candidate.row, Verdict.CREATE, "new", "New driver", candidate.values, tuple(candidate.notes)
+        candidate.row, Verdict.CREATE, NEW, "New driver", candidate.values, tuple(candidate.notes)
     )
 
 

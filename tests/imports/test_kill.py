@@ -18,6 +18,7 @@ from drivercrm.drivers.models import ChannelIdentity, Driver
 from drivercrm.imports import workflow as imports
 from drivercrm.imports.enums import ImportState
 from drivercrm.imports.models import SILENT_AFTER, Import, ImportRow
+from drivercrm.imports.workflow import undoing
 from drivercrm.imports.workflow.running import CHUNK
 from tests.factories import NANDI
 from tests.imports.lists import AGREEMENT, COMMAND, as_csv, differing, dump, many, staged
@@ -118,7 +119,7 @@ def test_two_who_import_the_same_file_at_once_make_each_driver_once(tmp_path: Pa
     check_whole(4 * CHUNK)
     assert sum(int(str(report["created"])) for report in reports if report["import"]) >= 4 * CHUNK
     for of in Import.objects.all():
-        imports.undo(of, by=NANDI)
+        imports.undo(of, by=NANDI, in_background=False)
     assert differing(before, dump()) == []
 
 
@@ -152,11 +153,11 @@ def test_a_killed_undo_is_completed_by_a_repeat(tmp_path: Path) -> None:
     process.kill()
     process.wait()
     left = Driver.objects.count()
-    assert left % CHUNK == 0
+    assert left % undoing.CHUNK == 0
 
     of = Import.objects.first()
     if of:
-        imports.undo(of, by=NANDI)
+        imports.undo(of, by=NANDI, in_background=False)
 
     assert (Driver.objects.count(), Import.objects.count()) == (0, 0)
     assert differing(before, dump()) == []

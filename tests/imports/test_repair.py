@@ -3,9 +3,12 @@
 import datetime as dt
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from drivercrm.imports.columns import ColumnMap
 from drivercrm.imports.headings import Target
+from drivercrm.imports.identity_numbers import SHORTEST_IDENTITY, _count
 from drivercrm.imports.reading import Row
 from drivercrm.imports.repair import Candidate, Repairer, read_day, tidy_area
 
@@ -183,3 +186,39 @@ def test_characters_that_nobody_sees_are_left_out() -> None:
     assert candidate.values["area"] == "DBN"
     assert candidate.values["timo_driver_id"] == "T-17"
     assert "pathpulse_account_id" not in candidate.values
+
+
+CELLS = {
+    Target.NAME: ["Thabo Nkosi", "1. NKOSI THABO", ""],
+    Target.GIVEN_NAME: ["Thabo", "3.", ""],
+    Target.SURNAME: ["Nkosi", ""],
+    Target.PHONE: ["082 123 4567", "O821234567", "0821234568", ""],
+    Target.SECOND_PHONE: ["0821234569", ""],
+    Target.WHATSAPP: ["0821234567", "+27831234567", ""],
+    Target.EMAIL: ["A@Example.org", "no mail", ""],
+    Target.STATUS: ["contacted", "who knows", ""],
+}
+
+
+@given(
+    st.lists(st.sampled_from(list(CELLS)), min_size=1, unique=True).flatmap(
+        lambda targets: st.tuples(
+            st.just(tuple(targets)), st.tuples(*(st.sampled_from(CELLS[target]) for target in targets))
+        )
+    ),
+    st.booleans(),
+)
+def test_what_a_row_was_read_as_is_read_the_same_without_its_cells(
+    row: tuple[tuple[Target, ...], tuple[str, ...]], surname_first: bool
+) -> None:
+    targets, cells = row
+    repairer = Repairer(ColumnMap(targets, surname_first))
+    first = repairer.row(Row(7, cells, blank=False))
+    if first.problem is None and first.name:
+        again = repairer.read_before(7, dict(first.values), list(first.notes), lambda: cells)
+        assert again == first
+
+
+@given(st.text(st.sampled_from("0123456789oO -.aé١٢ＯＯ"), max_size=20))
+def test_figures_are_counted_alike_in_any_text(text: str) -> None:
+    assert _count(text) == _count(text + "é") or len(text) < SHORTEST_IDENTITY

@@ -49,10 +49,13 @@ class Written:
     ended: list[UUID] = field(default_factory=list)
 
 
-def create_many(rows: Sequence[Mapping[str, Any]], *, source: str, by: Actor) -> list[UUID]:
+def create_many(
+    rows: Sequence[Mapping[str, Any]], *, source: str, by: Actor, are_free: bool = False
+) -> list[UUID]:
     """New drivers from values that are clean already, and their ids in the same order.
 
-    An address that another driver holds stays on the record, but the identity stays theirs (spec §2).
+    An address that another driver holds stays on the record, but the identity stays theirs (spec §2). `are_free`:
+    the caller has just looked, and nobody has these addresses; IntegrityError if somebody got one since.
     """
     if not rows:
         return []
@@ -70,7 +73,7 @@ def create_many(rows: Sequence[Mapping[str, Any]], *, source: str, by: Actor) ->
         lines.append([given[name] for name in names])
     with transaction.atomic():
         insert_rows(Driver, names, lines)
-        insert_rows(ChannelIdentity, IDENTITY_COLUMNS, _free_identities(ids, rows, source, now))
+        insert_rows(ChannelIdentity, IDENTITY_COLUMNS, _identities(ids, rows, source, now, are_free))
         journal.announce(DriverCreated(ids, source), by=by, driver_id=ids[0] if len(ids) == 1 else None)
     return ids
 
@@ -81,8 +84,8 @@ def _columns() -> tuple[list[str], dict[str, Any]]:
     return [one.attname for one in fields], {one.attname: one.get_default() for one in fields}
 
 
-def _free_identities(
-    ids: Sequence[UUID], rows: Sequence[Mapping[str, Any]], source: str, now: datetime
+def _identities(
+    ids: Sequence[UUID], rows: Sequence[Mapping[str, Any]], source: str, now: datetime, are_free: bool
 ) -> list[tuple[Any, ...]]:
     wanted: dict[tuple[str, str], UUID] = {}
     for pk, values in zip(ids, rows, strict=True):
@@ -90,7 +93,7 @@ def _free_identities(
             value = identity_value(kind, values.get(name))
             if value:
                 wanted.setdefault((kind, value), pk)
-    held = set(holders(wanted))
+    held = set() if are_free else set(holders(wanted))
     return [
         (uuid7(), pk, CHANNEL_OF[kind], kind, value, source, now, now)  # type: ignore[index]
         for (kind, value), pk in wanted.items()

@@ -8,9 +8,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
+from pydantic_core import from_json
+
 from drivercrm.consent import queries as consents
 from drivercrm.consent.enums import ConsentChannel, ConsentState, Purpose
 from drivercrm.core import clock
+from drivercrm.core.bulk import read_rows
 from drivercrm.core.names import LIST_NUMBER, names_agree
 from drivercrm.core.phone import COUNTRY_CODE, LETTER_O, LOST_ZERO, TRUNK_ZERO
 from drivercrm.imports import queries
@@ -24,6 +27,7 @@ from drivercrm.imports.repair import Candidate, Repairer
 from drivercrm.imports.verdicts import (
     ABOUT_TWO,
     GOES_IN,
+    NEW,
     OPTED_OUT,
     Judge,
     Judgement,
@@ -37,7 +41,7 @@ from drivercrm.imports.workflow.basis import NOTHING, Basis
 if TYPE_CHECKING:
     from django.db.models import QuerySet
 
-CHUNK = 500
+CHUNK = 2000
 BOUND = "This address asked not to be contacted, and stays so"
 # Repairs lose nothing, so they need nobody's eye; every other note does.
 REPAIRS = frozenset({LETTER_O, LOST_ZERO, COUNTRY_CODE, TRUNK_ZERO, LIST_NUMBER})
@@ -63,17 +67,21 @@ class Said:
 SAID_NOTHING = Said()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Judged:
     """A row with its verdict; `consents` are the (channel, purpose) pairs that the basis still gives."""
 
-    row: Row
     candidate: Candidate
     judgement: Judgement
     said: Said
     heap: str
     is_bound: bool = False
     consents: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def number(self) -> int:
+        """The row as the spreadsheet counts it."""
+        return self.candidate.row
 
     @property
     def is_merge(self) -> bool:
@@ -92,6 +100,49 @@ class Judged:
         return self.judgement.verdict in GOES_IN or self.is_merge or self.is_another
 
 
+class Staged(NamedTuple):
+    """What judging needs of a staged row. Lists are long: JSON stays text until it is asked for."""
+
+    pk: int
+    number: int
+    cells: str
+    fixes: str
+    is_blank: bool
+    decision: str
+    picks: str
+    verdict: str
+    code: str
+    match_id: UUID | None
+    earlier_row: int | None
+    values: str
+    notes: str
+
+
+def read_staged(rows: "QuerySet[ImportRow]") -> list[Staged]:
+    """The rows of a query as judging needs them."""
+    return [Staged(*row) for row in read_rows(rows, Staged._fields)]
+
+
+def row_of(row: Staged | ImportRow) -> Row:
+    """A staged row as the file's reader gives rows, with the corrected cells."""
+    if isinstance(row, Staged):
+        cells, fixes = from_json(row.cells), {} if row.fixes == "{}" else from_json(row.fixes)
+    else:
+        cells, fixes = list(row.cells), row.fixes
+    for index, text in fixes.items():
+        place = int(index)
+        cells += [""] * (place + 1 - len(cells))
+        cells[place] = text
+    return Row(row.number, tuple(cells), row.is_blank and not any(cells))
+
+
+def said_of(row: Staged) -> Said:
+    """What a person has decided about a staged row."""
+    if not row.decision:
+        return SAID_NOTHING
+    return Said(row.decision, from_json(row.picks), (row.match_id, row.earlier_row))
+
+
 class Judging:
     """Judges one list, chunk by chunk in order, and remembers what has gone in."""
 
@@ -100,34 +151,48 @@ class Judging:
         self._judge = Judge()
         self._covers = basis.covers
 
-    def chunk(
-        self,
-        rows: Sequence[Row],
-        said: Mapping[int, Said] | None = None,
-        was: Mapping[int, UUID] | None = None,
-    ) -> list[Judged]:
-        """The next rows of the list, judged against the drivers there are at this moment.
+    def chunk(self, rows: Sequence[Row]) -> list[Judged]:
+        """The next rows of the list, judged against the drivers there are at this moment."""
+        return self._judged([self._repairer.row(row) for row in rows], {}, {})
 
-        `was` are the drivers that rows were about when they were checked; a row goes in for no other.
+    def again(self, staged: Sequence[Staged], was: Mapping[int, UUID] | None = None) -> list[Judged]:
+        """The next rows of a staged list, with what people said about them, read from their cells.
+
+        `was` are the drivers that rows were about when they were checked: a row goes in for no other. With it, a
+        row that was a new driver's goes in as it was read then.
         """
-        said, was = said or {}, was or {}
-        candidates = [self._repairer.row(row) for row in rows]
+        read = self._read if was is None else self._read_before
+        said = {row.number: said_of(row) for row in staged if row.decision}
+        return self._judged([read(row) for row in staged], said, was or {})
+
+    def _read(self, row: Staged) -> Candidate:
+        return self._repairer.row(row_of(row))
+
+    def _read_before(self, row: Staged) -> Candidate:
+        """What was shown as a new driver's row goes in as it was shown; any other is read from its cells."""
+        if row.code != NEW or row.decision:
+            return self._read(row)
+        notes = [] if row.notes == "[]" else [note for note in from_json(row.notes) if note != BOUND]
+        return self._repairer.read_before(row.number, from_json(row.values), notes, lambda: row_of(row).cells)
+
+    def _judged(
+        self, candidates: Sequence[Candidate], said: Mapping[int, Said], was: Mapping[int, UUID]
+    ) -> list[Judged]:
         around = queries.neighbours(keys_of(candidates))
         bound = queries.bound_addresses(candidates)
         judged = [
-            self._one(row, candidate, around, bound, said.get(row.number, SAID_NOTHING), was.get(row.number))
-            for row, candidate in zip(rows, candidates, strict=True)
+            self._one(one, around, bound, said.get(one.row, SAID_NOTHING), was.get(one.row))
+            for one in candidates
         ]
         return self._with_consent(judged, around) if self._covers else judged
 
-    def replay(self, rows: Iterable[tuple[Row, UUID | None]]) -> None:
-        """Rows that went in before: later ones are judged against them. `UUID` is a driver that was there already."""
-        for row, driver in rows:
-            self._judge.remember(self._repairer.row(row), driver)
+    def replay(self, staged: Iterable[Staged]) -> None:
+        """Rows that went in before: later ones are judged against them."""
+        for row in staged:
+            self._judge.remember(self._read_before(row), row.match_id)
 
     def _one(
         self,
-        row: Row,
         candidate: Candidate,
         around: Neighbours,
         bound: set[tuple[str, str]],
@@ -145,10 +210,10 @@ class Judging:
         is_bound = bool(bound and creates and bound.intersection(queries.addresses_of(candidate.values)))
         if is_bound:
             judgement = replace(judgement, notes=(*judgement.notes, BOUND))
-        judged = Judged(row, candidate, judgement, said, _heap(judgement, said), is_bound)
+        judged = Judged(candidate, judgement, said, _heap(judgement, said), is_bound)
         if judged.is_merge or judged.is_another:
             self._judge.remember(candidate, judgement.driver if judged.is_merge else None)
-            judged = replace(judged, heap=Heap.READY)
+            judged.heap = Heap.READY
         return judged
 
     def _with_consent(self, judged: list[Judged], around: Neighbours) -> list[Judged]:
@@ -156,33 +221,38 @@ class Judging:
 
         Nor does it cover whoever has, or is given, an address whose holder said no: such a grant writes nothing.
         """
-        judged = [replace(one, is_bound=True) if bound else one for one, bound in _on_bound(judged, around)]
         known = [one.judgement.driver for one in judged if isinstance(one.judgement.driver, UUID)]
+        if known:
+            _mark_bound(judged, around)
         states = consents.states(known) if known else {}
-        return [self._covered(one, states) for one in judged]
+        for one in judged:
+            self._cover(one, states)
+        return judged
 
-    def _covered(self, judged: Judged, states: Mapping[UUID, consents.State]) -> Judged:
+    def _cover(self, judged: Judged, states: Mapping[UUID, consents.State]) -> None:
         judgement = judged.judgement
         driver = judgement.driver
         if judged.is_bound or not judged.goes_in or judged.candidate.values.get(Target.STATUS) == OPTED_OUT:
-            return judged
+            return
         if not isinstance(driver, UUID) or judged.is_another:
-            return replace(judged, consents=self._covers)
+            judged.consents = self._covers
+            return
         state = states.get(driver, {})
         if ConsentState.WITHDRAWN in state.values():
-            return judged
-        missing = tuple(pair for pair in self._covers if state.get(pair) != ConsentState.GRANTED)
+            return
+        judged.consents = missing = tuple(
+            pair for pair in self._covers if state.get(pair) != ConsentState.GRANTED
+        )
         if not missing or judgement.verdict not in GOES_IN:
-            return replace(judged, consents=missing)
+            return
         reason = f"Grants consent for {_said_pairs(missing)}"
         if judgement.verdict == Verdict.UPDATE:
             reason = f"{judgement.reason}, and g{reason[1:]}"
-        judgement = replace(judgement, verdict=Verdict.UPDATE, code="consent", reason=reason)
-        return replace(judged, judgement=judgement, consents=missing)
+        judged.judgement = replace(judgement, verdict=Verdict.UPDATE, code="consent", reason=reason)
 
 
-def _on_bound(judged: list[Judged], around: Neighbours) -> Iterable[tuple[Judged, bool]]:
-    """Each row, and whether the existing driver that it is about will have a suppressed address."""
+def _mark_bound(judged: Sequence[Judged], around: Neighbours) -> None:
+    """Marks the rows about an existing driver who will have a suppressed address."""
     addresses = []
     for one in judged:
         known = around.drivers.get(one.judgement.driver) if isinstance(one.judgement.driver, UUID) else None
@@ -190,9 +260,8 @@ def _on_bound(judged: list[Judged], around: Neighbours) -> Iterable[tuple[Judged
         changed = {name: after for name, (_, after) in one.judgement.changes.items()}
         addresses.append(set(queries.addresses_of({**values, **changed})) if known else set())
     bound = queries.bound_among(set().union(*addresses))
-    return [
-        (one, one.is_bound or not bound.isdisjoint(own)) for one, own in zip(judged, addresses, strict=True)
-    ]
+    for one, own in zip(judged, addresses, strict=True):
+        one.is_bound = one.is_bound or not bound.isdisjoint(own)
 
 
 def _said_pairs(pairs: Sequence[tuple[str, str]]) -> str:
@@ -239,44 +308,6 @@ def merged_values(judged: Judged, known: Known, *, fill_only: bool = False) -> d
         if chosen and (known.values.get(name) or "") != value:
             values[name] = value
     return values
-
-
-class Staged(NamedTuple):
-    """What judging needs of a staged row; lists are long, so no model instance is made."""
-
-    pk: int
-    number: int
-    cells: list[str]
-    fixes: dict[str, str]
-    is_blank: bool
-    decision: str
-    picks: dict[str, str]
-    verdict: str
-    code: str
-    match_id: UUID | None
-    earlier_row: int | None
-
-
-def read_staged(rows: "QuerySet[ImportRow]") -> list[Staged]:
-    """The rows of a query as judging needs them."""
-    return [Staged(*row) for row in rows.values_list(*Staged._fields)]
-
-
-def row_of(row: Staged | ImportRow) -> Row:
-    """A staged row as the file's reader gives rows, with the corrected cells."""
-    if not row.fixes:
-        return Row(row.number, tuple(row.cells), row.is_blank)
-    cells = list(row.cells)
-    for index, text in row.fixes.items():
-        place = int(index)
-        cells += [""] * (place + 1 - len(cells))
-        cells[place] = text
-    return Row(row.number, tuple(cells), row.is_blank and not any(cells))
-
-
-def said_of(row: Staged | ImportRow) -> Said:
-    """What a person has decided about a staged row."""
-    return Said(row.decision, row.picks, (row.match_id, row.earlier_row)) if row.decision else SAID_NOTHING
 
 
 def basis_of(of: Import) -> Basis:

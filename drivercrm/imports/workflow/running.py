@@ -21,7 +21,7 @@ from drivercrm.consent.enums import Purpose
 from drivercrm.core import clock
 from drivercrm.core.actors import Actor, automation
 from drivercrm.core.addresses import mail_key
-from drivercrm.core.bulk import update_rows
+from drivercrm.core.bulk import little_garbage, update_rows
 from drivercrm.core.errors import Refused
 from drivercrm.drivers import workflow as drivers
 from drivercrm.drivers.enums import OnboardingStatus, Trigger
@@ -41,8 +41,6 @@ from drivercrm.imports.workflow.judging import (
     basis_of,
     merged_values,
     read_staged,
-    row_of,
-    said_of,
 )
 from drivercrm.imports.workflow.staging import judge_all, keep_verdicts, locked_import
 from drivercrm.imports.workflow.states import move
@@ -104,13 +102,14 @@ def stop(of: Import, *, by: Actor) -> Import:
 def run(import_id: UUID, *, on_progress: Progress | None = None) -> None:
     """Does what is left of a started import. Safe to call again at any time, also beside another caller."""
     runner = _Runner(import_id)
-    while of := runner.next_chunk():
-        if on_progress:
-            on_progress(of)
-        if of.state != ImportState.RUNNING:
-            return
-        if connection.vendor == "sqlite":
-            time.sleep(PAUSE)
+    with little_garbage():
+        while of := runner.next_chunk():
+            if on_progress:
+                on_progress(of)
+            if of.state != ImportState.RUNNING:
+                return
+            if connection.vendor == "sqlite":
+                time.sleep(PAUSE)
 
 
 class _Runner:
@@ -148,8 +147,7 @@ class _Runner:
                 ImportRow.objects.filter(of=of, number__gt=of.done_through).order_by("number")[:CHUNK]
             )
             if staged:
-                said = {row.number: said_of(row) for row in staged if row.decision}
-                judged = judging.chunk([row_of(row) for row in staged], said, _was_about(staged))
+                judged = judging.again(staged, _was_about(staged))
                 keep_verdicts(staged, judged)
                 _Writing(of, staged, judged).write()
                 of.done_through = self._seen_through = staged[-1].number
@@ -172,9 +170,7 @@ class _Runner:
                 Q(verdict__in=[RowVerdict.CREATE, RowVerdict.UPDATE, RowVerdict.UNCHANGED])
                 | Q(decision__in=[Decision.ANOTHER, Decision.SAME])
             ).exclude(decision=Decision.LEAVE_OUT)
-            self._judging.replay(
-                (row_of(row), row.match_id) for row in read_staged(went_in.order_by("number"))
-            )
+            self._judging.replay(read_staged(went_in.order_by("number")))
             self._seen_through = of.done_through
         return self._judging
 
@@ -218,7 +214,7 @@ class _Writing:
     judged: Sequence[Judged]
     made: dict[int, UUID] = field(default_factory=dict)
     new: list[tuple[Judged, UUID]] = field(default_factory=list)
-    did: dict[int, tuple[UUID, str, dict[str, Any]]] = field(default_factory=dict)
+    did: dict[int, tuple[UUID, Did, dict[str, Any]]] = field(default_factory=dict)
     others: dict[UUID, datetime] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -229,7 +225,7 @@ class _Writing:
     def write(self) -> None:
         new = [one for one in self.judged if one.goes_in and self._is_new(one)]
         plain = [one for one in new if not one.is_another]
-        self._create(plain, [self._opted_in(one, _plain_values(one)) for one in plain])
+        self._create(plain, [self._opted_in(one, _plain_values(one)) for one in plain], are_free=True)
         for one in new:
             if one.is_another:
                 self._create([one], [self._opted_in(one, _free_values(one))])
@@ -241,11 +237,14 @@ class _Writing:
     def _is_new(one: Judged) -> bool:
         return one.is_another or (one.judgement.verdict == RowVerdict.CREATE and not one.is_merge)
 
-    def _create(self, rows: Sequence[Judged], values: Sequence[Mapping[str, Any]]) -> None:
-        ids = drivers.create_many(values, source=SOURCE, by=self.by)
+    def _create(
+        self, rows: Sequence[Judged], values: Sequence[Mapping[str, Any]], *, are_free: bool = False
+    ) -> None:
+        """Makes the drivers; rows that were judged as new have addresses that nobody has."""
+        ids = drivers.create_many(values, source=SOURCE, by=self.by, are_free=are_free)
         for one, pk in zip(rows, ids, strict=True):
-            self.made[one.row.number] = pk
-            self.did[one.row.number] = (pk, Did.CREATED, {})
+            self.made[one.number] = pk
+            self.did[one.number] = (pk, Did.CREATED, {})
         self.of.created_count += len(ids)
         self.new += zip(rows, ids, strict=True)
 
@@ -384,7 +383,7 @@ class _Writing:
         if agreed:
             consent.grant_by_import(agreed, **self._grant(), wording=self.basis.wording)
         for pk, one in written.items():
-            self.did[rows[pk].row.number] = (pk, Did.UPDATED, as_json(one))
+            self.did[rows[pk].number] = (pk, Did.UPDATED, as_json(one))
             self.of.updated_count += 1
 
     def _bind(self, written: Mapping[UUID, "drivers.Written"]) -> None:
@@ -417,11 +416,10 @@ class _Writing:
             number, (pk, did, wrote) = next(iter(self.did.items()))
             others = {str(other): moment.isoformat() for other, moment in self.others.items()}
             self.did[number] = (pk, did, wrote | {"others": others, "at": self.now.isoformat()})
-        update_rows(
-            ImportRow,
-            ("driver_id", "did", "wrote"),
-            ((pk, str(did), wrote, numbers[number]) for number, (pk, did, wrote) in self.did.items()),
-        )
+        done = [(pk, did.value, wrote, numbers[number]) for number, (pk, did, wrote) in self.did.items()]
+        plain = ((pk, did, row) for pk, did, wrote, row in done if not wrote)
+        update_rows(ImportRow, ("driver_id", "did"), plain)
+        update_rows(ImportRow, ("driver_id", "did", "wrote"), (one for one in done if one[2]))
 
 
 def _plain_values(one: Judged) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from drivercrm.imports.queries import neighbours
 from drivercrm.imports.repair import Candidate, Repairer
 from drivercrm.imports.verdicts import ABOUT_TWO, Keys, keys_of
 from drivercrm.imports.workflow.basis import Basis
-from drivercrm.imports.workflow.judging import Judging, basis_of, row_of, said_of
+from drivercrm.imports.workflow.judging import Judging, basis_of, row_of
 from drivercrm.imports.workflow.staging import keep_verdicts, locked_import, recheck, rows_by_number
 from drivercrm.imports.workflow.states import check_in
 
@@ -125,9 +125,8 @@ def _judge_again(of: Import, rows: Sequence[Any]) -> None:
     family = _family(of, [repairer.row(row) for row in rows], {row.number for row in rows})
     staged = rows_by_number(of, family)
     judging = Judging(of.column_map, basis_of(of))
-    said = {row.number: said_of(row) for row in staged if row.decision}
     before = [row.verdict for row in staged]
-    judged = judging.chunk([row_of(row) for row in staged], said)
+    judged = judging.again(staged)
     keep_verdicts(staged, judged, always=True)
     for old, one in zip(before, judged, strict=True):
         new = one.judgement.verdict.value

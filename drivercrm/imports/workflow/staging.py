@@ -13,7 +13,7 @@ from django.db import transaction
 
 from drivercrm.core import clock
 from drivercrm.core.actors import Actor
-from drivercrm.core.bulk import insert_rows, update_rows
+from drivercrm.core.bulk import insert_rows, little_garbage, update_rows
 from drivercrm.core.errors import Refused
 from drivercrm.imports.columns import ColumnMap, Suggestion, as_map, check, drop_identity, status_of, suggest
 from drivercrm.imports.enums import ImportState
@@ -32,7 +32,6 @@ from drivercrm.imports.workflow.judging import (
     basis_of,
     read_staged,
     row_of,
-    said_of,
     verdict_values,
 )
 from drivercrm.imports.workflow.states import check_in, move
@@ -159,7 +158,8 @@ def stage(
         purposes=list(basis.purposes),
     )
     try:
-        _write_rows(of, prepared, basis, by)
+        with little_garbage():
+            _write_rows(of, prepared, basis, by)
     except BaseException:
         discard(of)
         raise
@@ -367,16 +367,14 @@ def judge_all(of: Import) -> None:
     done = 0
     while staged := read_staged(ImportRow.objects.filter(of=of, number__gt=done).order_by("number")[:CHUNK]):
         done = staged[-1].number
-        rows = [row_of(row) for row in staged]
-        said = {row.number: said_of(row) for row in staged if row.decision}
         with transaction.atomic():
-            judged = judging.chunk(rows, said)
+            judged = judging.again(staged)
             keep_verdicts(staged, judged, always=True)
             if not Import.objects.filter(pk=of.pk, state=ImportState.CHECKING).update(
                 progress_at=clock.now()
             ):
                 return  # somebody else has finished this check
-        tally.add(rows, judged)
+        tally.add([row_of(row) for row in staged], judged)
     with transaction.atomic():
         held = locked_import(of)
         if held.state == ImportState.CHECKING:
