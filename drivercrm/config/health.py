@@ -48,6 +48,7 @@ def examine() -> list[Finding]:
         _disk(),
         _key("DRIVERCRM_SECRET_KEY"),
         _key("DRIVERCRM_ADDRESS_KEY"),
+        _encryption(),
     ]
     return findings
 
@@ -130,6 +131,16 @@ def _key(name: str) -> Finding:
     if os.environ.get(name, "").strip():
         return Finding(name, "right", "from the environment")
     return Finding(name, "right", "from a file in the data folder; keep that folder safe")
+
+
+def _encryption() -> Finding:
+    if settings.ENCRYPTION_KEYS:
+        return Finding("DRIVERCRM_ENCRYPTION_KEYS", "right", "stored secrets have keys of their own")
+    return Finding(
+        "DRIVERCRM_ENCRYPTION_KEYS",
+        "note",
+        "not set: stored secrets are sealed with a key made from DRIVERCRM_SECRET_KEY.",
+    )
 
 
 @public

@@ -67,8 +67,9 @@ def _hold(manifest: backup.Manifest) -> list[str]:
             "This backup is from before databases could be held. Run “drivercrm migrate”, then “drivercrm hold”."
         ]
     if not upgrade.pending():  # what an older version writes, this one may not
-        made = formats.day_time(datetime.fromisoformat(manifest.made_at))
-        accounts.hold(because=f"Restored from the backup of {made}", by=RESTORER)
+        made = datetime.fromisoformat(manifest.made_at)
+        when = f"{formats.day(made)}, {formats.clock_time(made)}"
+        accounts.hold(because=f"Restored from the backup of {when}", by=RESTORER)
     return ["It is held: nothing is sent, polled or exported until an admin releases it."]
 
 

@@ -112,7 +112,7 @@ def _held(organisation: Organisation, access: Access) -> Notice | None:
     """What everybody reads while the database is held, and the way out for those who may release it."""
     if organisation.held_since is None:
         return None
-    since = f"{organisation.held_because}, {formats.day_time(organisation.held_since)}."
+    since = f"{organisation.held_because}. Held since {formats.day_time(organisation.held_since)}."
     lead = "Nothing is sent or exported."
     if access.may(Can.SETTINGS):
         return Notice(lead, since, page("organisation_release"), "Release")

@@ -93,7 +93,10 @@ def test_everybody_reads_it_on_every_page_and_admins_find_the_way_out(client: Cl
     text = client.get("/drivers/").content.decode()
 
     assert "Nothing is sent or exported." not in before
-    assert "<b>Nothing is sent or exported.</b> Restored from the backup of 3 Nov, 09:14, Today" in text
+    assert (
+        "<b>Nothing is sent or exported.</b> Restored from the backup of 3 Nov, 09:14. Held since Today"
+        in text
+    )
     assert ("An admin can release it." in text, f'href="{RELEASE}"' in text) == (
         role != Role.ADMIN,
         role == Role.ADMIN,

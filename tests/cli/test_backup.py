@@ -17,6 +17,7 @@ import pytest
 from django.db import connection
 
 from drivercrm.config import backup
+from drivercrm.core import clock
 from drivercrm.core.errors import Refused
 from tests.cli.conftest import PASSWORD, Place
 
@@ -173,7 +174,10 @@ def test_a_restored_database_is_held_until_it_is_released(
     assert "It is held: nothing is sent, polled or exported until an admin releases it." in done.out
     assert (ask(place, HELD), ask(other, HELD)) == ((1, 0), (1, 1))
     assert reason(place) == "the database is not held"
-    assert reason(other).startswith("nothing is sent or exported. Restored from the backup of Today, ")
+    today = clock.now().astimezone(clock.zone())
+    assert reason(other).startswith(
+        f"nothing is sent or exported. Restored from the backup of {today:%a %-d %b %Y}, "
+    )
 
     assert other.run("release").out == "The database is released.\n"
     again = other.run("release")
