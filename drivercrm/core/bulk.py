@@ -30,6 +30,7 @@ from pydantic_core import to_json
 
 BATCH = 1000
 MANY_OBJECTS = 200_000
+MANY_PAGES = 8_000  # of 4 kB
 MAX_PARAMETERS = 30_000  # SQLite's own limit for one statement is 32 766
 
 if TYPE_CHECKING:
@@ -65,14 +66,30 @@ def insert_rows(model: type[Model], columns: Sequence[str], rows: Iterable[Seque
 
 
 @contextmanager
-def little_garbage() -> Iterator[None]:
-    """Inside, memory is searched for garbage more rarely: a bulk of rows makes little, and is searched for long."""
-    before = gc.get_threshold()
-    gc.set_threshold(max(before[0], MANY_OBJECTS), *before[1:])
+def bulk_work() -> Iterator[None]:
+    """Inside, memory is searched for garbage more rarely, and SQLite moves its log into its file more rarely.
+
+    A bulk of rows makes little garbage and is searched for long; and it changes the same pages again and again.
+    """
+    collecting = gc.get_threshold()
+    gc.set_threshold(max(collecting[0], MANY_OBJECTS), *collecting[1:])
+    moved_at = _checkpoint_after(MANY_PAGES)
     try:
         yield
     finally:
-        gc.set_threshold(*before)
+        gc.set_threshold(*collecting)
+        if moved_at is not None and connection.connection is not None:
+            _checkpoint_after(moved_at)
+
+
+def _checkpoint_after(pages: int) -> int | None:
+    """Sets how many pages SQLite's log has before it is moved; returns what it was."""
+    if connection.vendor != "sqlite":
+        return None
+    with connection.cursor() as cursor:
+        before: int = cursor.execute("PRAGMA wal_autocheckpoint").fetchone()[0]
+        cursor.execute(f"PRAGMA wal_autocheckpoint = {pages:d}")
+    return before
 
 
 def read_rows(rows: "QuerySet[Any]", columns: Sequence[str]) -> list[tuple[Any, ...]]:

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models import Min
 
 from drivercrm.consent import queries
-from drivercrm.consent.enums import ConsentEventKind, ConsentState, Purpose
+from drivercrm.consent.enums import ConsentEventKind, ConsentState
 from drivercrm.consent.events import ConsentGranted
 from drivercrm.consent.models import Consent, ConsentEvent
 from drivercrm.consent.workflow.addresses import bound_drivers, free_imported
@@ -18,7 +18,6 @@ from drivercrm.core import clock
 from drivercrm.core.actors import Actor
 from drivercrm.core.bulk import insert_rows
 from drivercrm.core.ids import uuid7
-from drivercrm.drivers import workflow as drivers
 from drivercrm.drivers.models import Driver
 from drivercrm.journal import workflow as journal
 
@@ -75,7 +74,10 @@ def grant_to_new(
     at: datetime,
     act: UUID,
 ) -> None:
-    """What an import's basis covers, for drivers whom it has just made: their ledger is empty, so this is quick."""
+    """What an import's basis covers, for drivers whom it has just made: their ledger is empty, so this is quick.
+
+    Their records were made with the `communication_opt_in` that follows from it: no row is written twice.
+    """
     check(channels, purposes)
     pairs = [(channel, purpose) for channel in channels for purpose in purposes]
     proof = (
@@ -102,8 +104,6 @@ def grant_to_new(
             ("driver_id", "channel", "purpose", "state", "since"),
             ((pk, *pair, ConsentState.GRANTED, at) for pk in driver_ids for pair in pairs),
         )
-        if Purpose.SERVICE in purposes:
-            drivers.set_opt_in(dict.fromkeys(driver_ids, True))
         if driver_ids:
             journal.announce(
                 ConsentGranted(list(driver_ids), list(channels), list(purposes)),

@@ -60,17 +60,20 @@ def create_many(
     if not rows:
         return []
     now = clock.now()
-    columns, defaults = _columns()
+    names, defaults = _columns()
     defaults |= {"source": source, "created_at": now, "updated_at": now}
+    plain, places = [defaults[name] for name in names], {name: index for index, name in enumerate(names)}
     ids = [uuid7() for _ in rows]
-    names = list(columns)
     lines = []
     for pk, values in zip(ids, rows, strict=True):
-        given = {**defaults, **values}
-        given["id"] = pk
-        if "preferred_channel" not in values:
-            given["preferred_channel"] = default_channel(given["phone"] or given["whatsapp_number"])
-        lines.append([given[name] for name in names])
+        line = plain.copy()
+        line[places["id"]] = pk
+        line[places["preferred_channel"]] = default_channel(
+            values.get("phone") or values.get("whatsapp_number")
+        )
+        for name, value in values.items():
+            line[places[name]] = value
+        lines.append(line)
     with transaction.atomic():
         insert_rows(Driver, names, lines)
         insert_rows(ChannelIdentity, IDENTITY_COLUMNS, _identities(ids, rows, source, now, are_free))

@@ -155,15 +155,19 @@ class Judging:
         """The next rows of the list, judged against the drivers there are at this moment."""
         return self._judged([self._repairer.row(row) for row in rows], {}, {})
 
-    def again(self, staged: Sequence[Staged], was: Mapping[int, UUID] | None = None) -> list[Judged]:
-        """The next rows of a staged list, with what people said about them, read from their cells.
+    def again(self, staged: Sequence[Staged]) -> list[Judged]:
+        """The next rows of a staged list, read from their cells, with what people said about them."""
+        return self._judged([self._read(row) for row in staged], _said(staged), {})
 
-        `was` are the drivers that rows were about when they were checked: a row goes in for no other. With it, a
-        row that was a new driver's goes in as it was read then.
-        """
-        read = self._read if was is None else self._read_before
-        said = {row.number: said_of(row) for row in staged if row.decision}
-        return self._judged([read(row) for row in staged], said, was or {})
+    def read_again(self, staged: Sequence[Staged]) -> list[Candidate]:
+        """What rows were read as when they were checked."""
+        return [self._read_before(row) for row in staged]
+
+    def going_in(
+        self, staged: Sequence[Staged], candidates: Sequence[Candidate], was: Mapping[int, UUID]
+    ) -> list[Judged]:
+        """The next rows of a running list; `was` are the drivers that rows were about: they go in for no others."""
+        return self._judged(candidates, _said(staged), was)
 
     def _read(self, row: Staged) -> Candidate:
         return self._repairer.row(row_of(row))
@@ -249,6 +253,10 @@ class Judging:
         if judgement.verdict == Verdict.UPDATE:
             reason = f"{judgement.reason}, and g{reason[1:]}"
         judged.judgement = replace(judgement, verdict=Verdict.UPDATE, code="consent", reason=reason)
+
+
+def _said(staged: Sequence[Staged]) -> dict[int, Said]:
+    return {row.number: said_of(row) for row in staged if row.decision}
 
 
 def _mark_bound(judged: Sequence[Judged], around: Neighbours) -> None:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import IntegrityError, OperationalError, connection, transaction
@@ -21,7 +21,7 @@ from drivercrm.consent.enums import Purpose
 from drivercrm.core import clock
 from drivercrm.core.actors import Actor, automation
 from drivercrm.core.addresses import mail_key
-from drivercrm.core.bulk import little_garbage, update_rows
+from drivercrm.core.bulk import bulk_work, update_rows
 from drivercrm.core.errors import Refused
 from drivercrm.drivers import workflow as drivers
 from drivercrm.drivers.enums import OnboardingStatus, Trigger
@@ -102,7 +102,7 @@ def stop(of: Import, *, by: Actor) -> Import:
 def run(import_id: UUID, *, on_progress: Progress | None = None) -> None:
     """Does what is left of a started import. Safe to call again at any time, also beside another caller."""
     runner = _Runner(import_id)
-    with little_garbage():
+    with bulk_work():
         while of := runner.next_chunk():
             if on_progress:
                 on_progress(of)
@@ -110,6 +110,14 @@ def run(import_id: UUID, *, on_progress: Progress | None = None) -> None:
                 return
             if connection.vendor == "sqlite":
                 time.sleep(PAUSE)
+
+
+class Ahead(NamedTuple):
+    """The rows behind a row number, and what they were read as."""
+
+    after: int
+    staged: list[Staged]
+    candidates: list[Candidate]
 
 
 class _Runner:
@@ -122,10 +130,11 @@ class _Runner:
 
     def next_chunk(self) -> Import | None:
         """The import after one more chunk; None when there is nothing to do for this caller."""
+        ahead = self._read_ahead()
         for attempt in range(ATTEMPTS):
             try:
                 with transaction.atomic():
-                    return self._chunk()
+                    return self._chunk(ahead)
             except (IntegrityError, OperationalError):
                 # somebody gave one of these values to a driver in this very moment: look again
                 self._judging = None
@@ -134,7 +143,18 @@ class _Runner:
                 time.sleep(0.05 * 2**attempt)
         return None
 
-    def _chunk(self) -> Import | None:
+    def _read_ahead(self) -> Ahead | None:
+        """The next rows, read before anything is locked: while an import runs, nobody changes its rows."""
+        if self._judging is None:
+            return None
+        staged = self._rows_after(self._seen_through)
+        return Ahead(self._seen_through, staged, self._judging.read_again(staged))
+
+    def _rows_after(self, number: int) -> list[Staged]:
+        rows = ImportRow.objects.filter(of_id=self.import_id, number__gt=number)
+        return read_staged(rows.order_by("number")[:CHUNK])
+
+    def _chunk(self, ahead: Ahead | None) -> Import | None:
         if connection.vendor == "postgresql":
             with connection.cursor() as cursor:
                 cursor.execute("SELECT pg_advisory_xact_lock(%s)", [IMPORT_LOCK])
@@ -143,11 +163,12 @@ class _Runner:
             return None
         with clock.pretend(clock.now()):
             judging = self._caught_up(of)
-            staged = read_staged(
-                ImportRow.objects.filter(of=of, number__gt=of.done_through).order_by("number")[:CHUNK]
-            )
+            if ahead is None or ahead.after != of.done_through:  # the first chunk, or somebody else was here
+                staged = self._rows_after(of.done_through)
+                ahead = Ahead(of.done_through, staged, judging.read_again(staged))
+            staged = ahead.staged
             if staged:
-                judged = judging.again(staged, _was_about(staged))
+                judged = judging.going_in(staged, ahead.candidates, _was_about(staged))
                 keep_verdicts(staged, judged)
                 _Writing(of, staged, judged).write()
                 of.done_through = self._seen_through = staged[-1].number

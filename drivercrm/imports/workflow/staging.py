@@ -13,7 +13,7 @@ from django.db import transaction
 
 from drivercrm.core import clock
 from drivercrm.core.actors import Actor
-from drivercrm.core.bulk import insert_rows, little_garbage, update_rows
+from drivercrm.core.bulk import bulk_work, insert_rows, update_rows
 from drivercrm.core.errors import Refused
 from drivercrm.imports.columns import ColumnMap, Suggestion, as_map, check, drop_identity, status_of, suggest
 from drivercrm.imports.enums import ImportState
@@ -158,7 +158,7 @@ def stage(
         purposes=list(basis.purposes),
     )
     try:
-        with little_garbage():
+        with bulk_work():
             _write_rows(of, prepared, basis, by)
     except BaseException:
         discard(of)
