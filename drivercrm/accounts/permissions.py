@@ -72,7 +72,7 @@ SAYS: dict[Can, str] = {
     Can.EDIT_DRIVERS: "Add, change and move drivers",
     Can.IMPORT: "Import drivers",
     Can.EXPORT: "Export lists",
-    Can.SETTINGS: "Change the organisation's settings",
+    Can.SETTINGS: "Change the organisation’s settings",
     Can.TEAM: "Invite people, change roles",
     Can.TOKENS: "Make API tokens",
     Can.AUDIT: "Read the audit log",

@@ -17,10 +17,14 @@ from django.utils.dateparse import parse_date
 from django.views.decorators.cache import never_cache
 
 from drivercrm.accounts import queries as accounts
-from drivercrm.accounts.models import ApiToken, User
+from drivercrm.accounts.models import ApiToken, Organisation, User
 from drivercrm.accounts.permissions import Can, needs
 from drivercrm.core import clock
-from drivercrm.drivers.models import Driver
+from drivercrm.desk import unchanged
+from drivercrm.drivers import queries
+from drivercrm.drivers.enums import FIELD_NAMES, Trigger
+from drivercrm.drivers.events import DriverStatusChanged
+from drivercrm.drivers.models import Driver, StatusChange
 from drivercrm.journal.events import Event
 from drivercrm.journal.models import Change, Entry
 from drivercrm.ui import formats
@@ -32,6 +36,8 @@ SHOWN_CHANGES = 3
 LONGEST_VALUE = 80
 ORIGINS = {"web": "Browser", "api": "API", "cli": "Command line", "job": "Job"}
 DASH = "\u2013"
+# what an event stores by its key
+WORDS = {**dict(Trigger.choices), **STATUSES}
 
 # Where the event's own name does not read as a sentence.
 SAYS = {
@@ -141,7 +147,7 @@ def settings_audit(request: HttpRequest) -> HttpResponse:
         wanted, before=_number(request, "before"), after=_number(request, "after")
     )
     context = {
-        "lines": lines(entries),
+        "lines": lines(entries, unchanged.organisation(request)),
         "wanted": wanted,
         "people": [
             (f"user:{pk}", name) for pk, name in User.objects.order_by("name").values_list("pk", "name")
@@ -183,16 +189,20 @@ def page_of(wanted: Wanted, *, before: int | None, after: int | None) -> tuple[l
     return rows, newer, older
 
 
-def lines(entries: list[Entry]) -> list[Line]:
-    """The entries in words: four queries, however many there are."""
+def lines(entries: list[Entry], organisation: Organisation) -> list[Line]:
+    """The entries in words: five queries, however many there are."""
     changes = _changes(entries)
+    moves = _moves(entries)
     names = accounts.actor_names(_actors(entries))
     drivers = _driver_names(entries)
     shown = []
     for entry in entries:
         records, more_records = _records(entry, names, drivers)
         seen = changes[entry.pk]
-        told = [words for change in seen for words in _as_words(change)] or _told(entry.data)
+        told = [words for change in seen for words in _as_words(change, organisation)]
+        if not told:
+            move = moves.get(entry.data.get("act", ""))
+            told = [*([move] if move else ()), *_told(entry.data, organisation, without="to" if move else "")]
         unread = seen[0].total - len(seen) if seen else 0  # type: ignore[attr-defined]
         shown.append(
             Line(
@@ -219,6 +229,18 @@ def _changes(entries: list[Entry]) -> defaultdict[int, list[Change]]:
     for change in ranked.filter(place__lte=SHOWN_CHANGES).order_by("entry_id", "id"):
         found[change.entry_id].append(change)
     return found
+
+
+def _moves(entries: list[Entry]) -> dict[str, str]:
+    """“Invited → Active”: from where to where an act took its one driver; that of many says its target itself."""
+    acts = {
+        entry.data["act"] for entry in entries if entry.name == DriverStatusChanged.name and entry.driver_id
+    }
+    found: dict[str, tuple[str, str]] = {}
+    rows = StatusChange.objects.filter(act__in=acts).order_by("sequence")
+    for act, before, after in rows.values_list("act", "from_status", "to_status"):
+        found[str(act)] = (found.get(str(act), (before, ""))[0], after)
+    return {act: f"{STATUSES[before]} → {STATUSES[after]}" for act, (before, after) in found.items()}
 
 
 def _actors(entries: Iterable[Entry]) -> Iterable[str]:
@@ -263,10 +285,14 @@ def _address(name: str, *args: str) -> str:
         return ""
 
 
-def _as_words(change: Change) -> list[str]:
+def _as_words(change: Change, organisation: Organisation) -> list[str]:
     if change.field == "follow_up" and change.before and change.after:
         return _follow_up_words(change.before, change.after)
-    field = change.field.replace("_", " ").replace(":", " ").capitalize()
+    kind, _, step = change.field.partition(":")
+    if kind == "step":
+        field = queries.step_name(step, organisation)
+    else:
+        field = FIELD_NAMES.get(change.field) or change.field.replace("_", " ").capitalize()
     return [f"{field}: {_short(change.before)} → {_short(change.after)}"]
 
 
@@ -284,12 +310,14 @@ def _due(kept: dict[str, Any]) -> str:
     return formats.day(moment) if kept["is_all_day"] else formats.day_time(moment)
 
 
-def _told(data: dict[str, Any]) -> list[str]:
-    """An event's own words, for one that changed no field: ids are left out."""
+def _told(data: dict[str, Any], organisation: Organisation, *, without: str = "") -> list[str]:
+    """An event's own words, for one that changed no field: ids are left out, and what is said already."""
+    if "step" in data:
+        data = {**data, "step": queries.step_name(data["step"], organisation)}
     return [
         f"{name.replace('_', ' ').capitalize()}: {_short(value)}"
         for name, value in data.items()
-        if value not in (None, "", []) and name != "act" and not name.endswith(("_id", "_ids"))
+        if value not in (None, "", []) and name not in ("act", without) and not name.endswith(("_id", "_ids"))
     ]
 
 
@@ -307,7 +335,7 @@ def _short(value: Any) -> str:
             str(item.get("label", item)) if isinstance(item, dict) else str(item) for item in value
         )
     else:
-        text = STATUSES.get(str(value), str(value))
+        text = WORDS.get(str(value), str(value))
     return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 1] + "…"
 
 

@@ -389,10 +389,15 @@ def _field_form(field: Field, edited: filters.Filter | None, staff: Mapping[str,
 @require_safe
 @needs(Can.READ_DRIVERS)
 def driver_counts(request: PageRequest) -> HttpResponse:
-    """The counts of the tabs and of the pinned views, each put into its place."""
+    """The counts of the pinned views, and on the list also of its tabs, each put into its place."""
     user = request.user
-    counts = [
-        (one.key, saved_lists.counted(request, one, user)) for one in saved_lists.named_lists(request, user)
-    ]
-    pins = {one.key for one in saved_lists.pinned(request, user)}
-    return render(request, "desk/_counts.html", {"counts": counts, "pins": pins})
+    pins = [one.key for one in saved_lists.pinned(request, user)]
+    has_tabs = request.GET.get("tabs") == "1"
+    counts = {
+        one.key: saved_lists.counted(request, one, user)
+        for one in saved_lists.named_lists(request, user)
+        if has_tabs or one.key in pins
+    }
+    places = {f"tab-{key}": words for key, words in counts.items()} if has_tabs else {}
+    places |= {f"pin-{key}": counts[key] for key in pins}
+    return render(request, "desk/_counts.html", {"places": places.items()})

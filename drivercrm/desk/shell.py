@@ -102,7 +102,7 @@ def _frame(request: HttpRequest, user: User, access: Access) -> Shell:
         search_url=page("search"),
         palette_url=page("search"),
         theme_url=page("profile_theme"),
-        counts_url=page("driver_counts") if getattr(request, "wants_counts", False) else "",
+        counts_url=_counts_url(request) if getattr(request, "wants_counts", False) else "",
         shortcuts=user.has_shortcuts,
         notice=_held(organisation, access),
     )
@@ -117,6 +117,11 @@ def _held(organisation: Organisation, access: Access) -> Notice | None:
     if access.may(Can.SETTINGS):
         return Notice(lead, since, page("organisation_release"), "Release")
     return Notice(lead, f"{since} An admin can release it.")
+
+
+def _counts_url(request: HttpRequest) -> str:
+    """Where a page asks for its counts: of its pinned views, and where it has tabs also of those."""
+    return page("driver_counts") + ("?tabs=1" if request.path == page("drivers") else "")
 
 
 def _pinned(request: HttpRequest, user: User) -> list[PinnedView]:

@@ -126,10 +126,10 @@ def checklist(driver: Driver, organisation: Organisation | None = None) -> list[
     ]
 
 
-def step_name(key: str) -> str:
+def step_name(key: str, organisation: Organisation | None = None) -> str:
     """The words for a step of the checklist, also for one that is no longer configured."""
-    labels = {step["key"]: step["label"] for step in Organisation.current().onboarding_steps}
-    return labels.get(key) or _plain(key)
+    steps = (organisation or Organisation.current()).onboarding_steps
+    return next((str(step["label"]) for step in steps if step["key"] == key), "") or _plain(key)
 
 
 def _plain(key: str) -> str:

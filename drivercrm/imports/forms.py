@@ -41,7 +41,7 @@ class UploadForm(PlainForm):
         label="Sheet", required=False, max_length=100, help_text="Only if the workbook has several lists."
     )
     id_heading = forms.CharField(
-        label="Column of TimoRides driver ids",
+        label="Column of Timo driver IDs",
         required=False,
         max_length=200,
         help_text="Only if its heading looks like an identity number. Such columns are left out otherwise.",

@@ -40,7 +40,7 @@ LABELS: dict[Target, str] = {
     Target.TELEGRAM: "Telegram username",
     Target.AREA: "Area",
     Target.LANGUAGE: "Language",
-    Target.TIMO_ID: "TimoRides driver id",
+    Target.TIMO_ID: "Timo driver ID",
     Target.PATHPULSE_ID: "PathPulse account id",
     Target.STATUS: "Onboarding status",
     Target.FIRST_CONTACT: "First contact date",

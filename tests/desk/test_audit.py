@@ -180,8 +180,22 @@ def test_an_unticked_step_shows_when_it_was_done(client: Client, admin: User) ->
 
     assert (line.what, line.changes) == (
         "Unticked a step",
-        [f"Step app installed: done at {formats.day_time(at)} → –"],
+        [f"App installed: done at {formats.day_time(at)} → –"],
     )
+
+
+def test_what_an_event_stores_by_its_key_is_said_in_words(client: Client, admin: User) -> None:
+    driver = make_driver(by=actor_of(admin))
+    drivers.complete_step(driver, "app_installed", by=actor_of(admin))
+
+    moved, ticked, added = shown(client)
+
+    assert ticked.changes == ["Step: App installed"]
+    assert moved.changes == [
+        "Not contacted → Onboarding started",
+        "Trigger: Checklist step done",
+    ]
+    assert added.what == "Added"
 
 
 @pytest.mark.parametrize(

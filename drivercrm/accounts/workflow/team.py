@@ -35,7 +35,7 @@ def make_first_admin(
     """Sets the application up, once: of two people who try together, the second is refused."""
     company = " ".join(organisation.split())
     if not company or len(company) > people.LONGEST_NAME:
-        raise Refused("no_organisation", "Enter the organisation's name.", field="organisation")
+        raise Refused("no_organisation", "Enter the organisation’s name.", field="organisation")
     person = people.newcomer(name, email, password)
     with people.team_lock() as settings:
         if User.objects.exists():
