@@ -45,6 +45,7 @@ from drivercrm.drivers.enums import OnboardingStatus
 from drivercrm.drivers.models import Driver
 
 PAGE = 50
+WARMING = 100
 
 
 @dataclass(frozen=True)
@@ -214,12 +215,12 @@ def measured(case: Case, times: int, runs: int) -> Figure | None:
     first = case.browser.ask(case.request(0))
     if first.status == 404:
         return None
-    for n in range(20):
-        case.browser.ask(case.request(n))
+    for n in range(WARMING):  # other drivers than those measured: a process that has served for a while
+        case.browser.ask(case.request(times * runs + n))
     asked = []
     before = pace()
     for n in range(times * runs):
-        answer = _checked(case, case.browser.ask(case.request(20 + n)))
+        answer = _checked(case, case.browser.ask(case.request(n)))
         after = pace()
         asked.append((before + after, answer))
         before = after
