@@ -14,7 +14,7 @@ from drivercrm.consent import queries as consents
 from drivercrm.consent.models import SuppressedAddress
 from drivercrm.core import clock
 from drivercrm.core.addresses import mail_key
-from drivercrm.core.bulk import listed
+from drivercrm.core.bulk import find_rows, listed
 from drivercrm.core.names import names_agree
 from drivercrm.drivers.enums import IdentityKind
 from drivercrm.drivers.models import ChannelIdentity, Driver
@@ -26,6 +26,7 @@ from drivercrm.imports.repair import Candidate
 from drivercrm.imports.verdicts import ABOUT_TWO, Existing, Keys, Known
 from drivercrm.journal.models import Entry
 
+HOLDER = ("value", "driver_id")
 SEEN = (
     "name",
     "given_name",
@@ -93,18 +94,15 @@ def neighbours(keys: Keys, also: Collection[UUID] = ()) -> Neighbours:
         (IdentityKind.PHONE, keys.numbers),
         (IdentityKind.WHATSAPP_ID, _spellings(keys.numbers)),
     ):
-        found = held.filter(kind=kind, value__in=listed(wanted)) if wanted else held.none()
-        for value, pk in found.values_list("value", "driver_id"):
+        for value, pk in find_rows(held.filter(kind=kind), "value", wanted, HOLDER) if wanted else ():
             _add(numbers, value if value.startswith("+") else f"+{value}", pk)
     if keys.mails:
-        found = held.filter(kind=IdentityKind.EMAIL, value__in=listed(keys.mails))
-        for value, pk in found.values_list("value", "driver_id"):
+        for value, pk in find_rows(held.filter(kind=IdentityKind.EMAIL), "value", keys.mails, HOLDER):
             _add(mails, value, pk)
     # an address that a person let two drivers have stands on both records, and is the identity of one
     for column, wanted, place in (("phone", keys.numbers, numbers), ("email", keys.mails, mails)):
         if wanted:
-            records = Driver.objects.filter(**{f"{column}__in": listed(wanted)})
-            for value, pk in records.values_list(column, "pk"):
+            for value, pk in find_rows(Driver.objects.all(), column, wanted, (column, "pk")):
                 _add(place, value, pk)
     left_numbers, left_mails = _left(keys, {*numbers, *mails})
     places = (numbers, mails, left_numbers, left_mails)
@@ -142,7 +140,7 @@ def _with_ids(keys: Keys) -> set[UUID]:
         (by_telegram, "telegram", keys.telegrams),
     ):
         if wanted:
-            found.update(drivers.filter(**{f"{column}__in": listed(wanted)}).values_list("pk", flat=True))
+            found.update(pk for (pk,) in find_rows(drivers, column, wanted, ("pk",)))
     return found
 
 

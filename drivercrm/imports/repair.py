@@ -24,7 +24,7 @@ LONGEST: dict[Target, int] = {
     Target.NOTES: 10_000,
 }
 IDENTITY_INSTEAD = {
-    Target.TIMO_ID: "An identity number stood in place of the TimoRides id and was left out",
+    Target.TIMO_ID: "An identity number stood in place of the Timo driver ID and was left out",
     Target.PATHPULSE_ID: "An identity number stood in place of the PathPulse id and was left out",
 }
 _SHOWN = 40

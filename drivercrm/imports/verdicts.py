@@ -251,9 +251,7 @@ class Judge:
                 return _shared(candidate, seen, mail, "number", number)
         for target, value in _id_keys(values):
             if seen := self._ids.get((target, value)):
-                return _shared(
-                    candidate, seen, mail, LABELS[target].replace("TimoRides driver", "TimoRides"), None
-                )
+                return _shared(candidate, seen, mail, LABELS[target], None)
         if mail and (seen := self._mails.get(mail)):
             if not candidate.numbers and names_agree(candidate.name, seen.name):
                 return _duplicate(seen, "name and mail")
@@ -391,7 +389,7 @@ def _held_id(values: Mapping[str, str], existing: Existing, known: Known | None)
             return _Conflict("id_held", f"This {LABELS[target]} belongs to {other.name}", driver=other.id)
     theirs = known.values.get(Target.TIMO_ID) if known else None
     if known and theirs and values.get(Target.TIMO_ID, theirs) != theirs:
-        return _Conflict("two_ids", f"{known.name} has another TimoRides id", driver=known.id)
+        return _Conflict("two_ids", f"{known.name} has another Timo driver ID", driver=known.id)
     return None
 
 
@@ -514,9 +512,12 @@ def _is_same(name: str, before: str | None, value: str) -> bool:
     return before == value
 
 
+_PROPER = re.compile(r"[A-Z][a-z]*[A-Z]|Timo\b")  # names of products begin with a capital anywhere
+
+
 def _label(name: str) -> str:
     label = LABELS[Target(name)]
-    return label if re.match(r"[A-Z][a-z]*[A-Z]", label) else label[0].lower() + label[1:]
+    return label if _PROPER.match(label) else label[0].lower() + label[1:]
 
 
 def _listed(words: list[str]) -> str:

@@ -173,7 +173,7 @@ def test_an_identity_number_in_place_of_another_needs_a_person() -> None:
 
     assert repaired(name="A B", phone=left_out).problem == "An identity number stood here and was left out"
     typed = repaired(name="A B", phone="0821234567", timo_driver_id="8001015009087")
-    assert typed.problem == "An identity number stood in place of the TimoRides id and was left out"
+    assert typed.problem == "An identity number stood in place of the Timo driver ID and was left out"
     assert "timo_driver_id" not in typed.values
     assert repaired(name="A B", pathpulse_account_id=left_out).problem is not None
 

@@ -146,7 +146,7 @@ def test_the_same_mail_without_a_number() -> None:
 def test_the_same_timorides_id_twice() -> None:
     one = {"name": "Thabo Nkosi", "phone": NUMBER, "timo_driver_id": "T-1"}
 
-    assert judged(one, one | {"phone": OTHER})[1].reason == "Same TimoRides id and name as row 2"
+    assert judged(one, one | {"phone": OTHER})[1].reason == "Same Timo driver ID and name as row 2"
     assert judged(one, one | {"phone": OTHER, "name": "Sipho Zulu"})[1].code == "shared_id"
 
 
