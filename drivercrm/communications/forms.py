@@ -1,16 +1,20 @@
 """What people write down about a call."""
 
 from datetime import datetime
+from uuid import UUID
 
 from django import forms
 from django.core.exceptions import ValidationError
 
 from drivercrm.communications.enums import CALLS_IN, CALLS_OUT
+from drivercrm.core.ids import uuid7
 
 
 class CallForm(forms.Form):
     """Who called whom and how it ended (`outbound:answered`), how long, what was said, when."""
 
+    # made with the form, so that sending it twice logs one call
+    call_id = forms.UUIDField(required=False, initial=uuid7)
     call = forms.ChoiceField(
         choices=[*CALLS_OUT, *CALLS_IN],
         error_messages={
@@ -43,7 +47,7 @@ class CallForm(forms.Form):
         return at
 
     @property
-    def values(self) -> dict[str, str | int | datetime | None]:
+    def values(self) -> dict[str, str | int | datetime | UUID | None]:
         """What logging a call takes."""
         direction, outcome = self.cleaned_data["call"].split(":")
         minutes: int | None = self.cleaned_data["minutes"]
@@ -53,4 +57,5 @@ class CallForm(forms.Form):
             "seconds": None if minutes is None else minutes * 60,
             "note": self.cleaned_data["note"],
             "at": self.cleaned_data["at"],
+            "call_id": self.cleaned_data["call_id"],
         }

@@ -42,6 +42,7 @@ def driver_calls(request: PageRequest, pk: UUID) -> HttpResponse:
         else:
             toast(request, f"Call with {driver.greeting} logged")
             page = reverse("driver", args=[pk])
+            context["form"] = CallForm()
             return changed_part(request, page, "communications/_call_form.html", context)
     context["form"] = form
     status = WRONG if form.errors else 200

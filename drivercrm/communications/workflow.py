@@ -13,6 +13,7 @@ from drivercrm.communications.models import Communication
 from drivercrm.core import clock
 from drivercrm.core.actors import Actor
 from drivercrm.core.errors import Refused
+from drivercrm.core.ids import uuid7
 from drivercrm.drivers import workflow as drivers
 from drivercrm.drivers.enums import Trigger
 from drivercrm.drivers.models import Driver
@@ -40,10 +41,12 @@ def log_call(
     seconds: int | None = None,
     at: datetime | None = None,
     message_type: str = MessageType.ONBOARDING,
+    call_id: UUID | None = None,
 ) -> Communication:
     """A call that a person made or took, with its outcome; one that reached the driver moves the status (spec §3).
 
-    Refuses an outcome that does not fit the direction, a call in the future, and a length out of range.
+    The same `call_id` again is the same call: a form that was sent twice logs it once. Refuses an outcome that
+    does not fit the direction, a call in the future, and a length out of range.
     """
     status = STATUS_OF_CALL.get((direction, outcome))
     if status is None:
@@ -61,7 +64,11 @@ def log_call(
     is_delivered = is_answered or status == CommunicationStatus.DELIVERED
     with transaction.atomic():
         Driver.objects.select_for_update(of=("self",)).get(pk=driver.pk)
+        known = Communication.objects.filter(pk=call_id, driver=driver).first() if call_id else None
+        if known:
+            return known
         call = Communication.objects.create(
+            id=call_id or uuid7(),
             driver=driver,
             channel=Channel.PHONE,
             direction=direction,

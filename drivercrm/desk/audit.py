@@ -1,7 +1,7 @@
 """The audit log: the journal in words, newest first (spec §2, §11)."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -193,13 +193,14 @@ def lines(entries: list[Entry], organisation: Organisation) -> list[Line]:
     """The entries in words: five queries, however many there are."""
     changes = _changes(entries)
     moves = _moves(entries)
-    names = accounts.actor_names(_actors(entries))
+    owners = [f"user:{value}" for some in changes.values() for value in _owners(some)]
+    names = accounts.actor_names([*_actors(entries), *owners])
     drivers = _driver_names(entries)
     shown = []
     for entry in entries:
         records, more_records = _records(entry, names, drivers)
         seen = changes[entry.pk]
-        told = [words for change in seen for words in _as_words(change, organisation)]
+        told = [words for change in seen for words in _as_words(change, organisation, names)]
         if not told:
             move = moves.get(entry.data.get("act", ""))
             told = [*([move] if move else ()), *_told(entry.data, organisation, without="to" if move else "")]
@@ -285,7 +286,19 @@ def _address(name: str, *args: str) -> str:
         return ""
 
 
-def _as_words(change: Change, organisation: Organisation) -> list[str]:
+def _owners(changes: Iterable[Change]) -> Iterable[str]:
+    for change in changes:
+        if change.field == "owner":
+            yield from (value for value in (change.before, change.after) if value)
+
+
+def _as_words(change: Change, organisation: Organisation, names: Mapping[str, str]) -> list[str]:
+    if change.field == "owner":
+        was, now = (
+            names.get(f"user:{value}", "Somebody who is gone") if value else DASH
+            for value in (change.before, change.after)
+        )
+        return [f"Owner: {was} → {now}"]
     if change.field == "follow_up" and change.before and change.after:
         return _follow_up_words(change.before, change.after)
     kind, _, step = change.field.partition(":")

@@ -15,6 +15,7 @@ from drivercrm.accounts.permissions import Can, PageRequest, needs
 from drivercrm.communications.enums import CALLS_IN, CALLS_OUT
 from drivercrm.consent import queries as consent
 from drivercrm.consent.enums import ConsentState, Purpose
+from drivercrm.core.ids import uuid7
 from drivercrm.core.paging import cursor_at
 from drivercrm.desk import timeline, unchanged
 from drivercrm.drivers import filters, queries
@@ -44,6 +45,7 @@ def driver(request: PageRequest, pk: UUID) -> HttpResponse:
         "from": came_from,
         "list_url": reverse("drivers") + (f"?{came_from}" if came_from else ""),
         "live_query": urlencode({"show": context["show"], "from": came_from}),
+        "call_id": uuid7(),
         "calls_out": CALLS_OUT,
         "calls_in": CALLS_IN,
     }

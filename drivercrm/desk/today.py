@@ -34,7 +34,7 @@ class Figures:
     active: int
     active_change: int
     completed_this_week: int
-    signed_up: int | None
+    signed_up: int
     funnel: list[tuple[str, int, int | None]]
     completed_per_day: list[int]
 
@@ -111,14 +111,13 @@ def _is_over() -> Q:
 def _figures() -> Figures:
     day = clock.today()
     monday = day - timedelta(days=day.weekday())
-    organisation = Organisation.current()
     steps = queries.funnel(day - timedelta(days=29))
     first = steps[0][1]
     return Figures(
         active=queries.count_by_status()["active"],
         active_change=queries.net_active_since(clock.day_start(day - timedelta(days=7))),
         completed_this_week=queries.completed_since(monday),
-        signed_up=queries.signed_up() if organisation.sign_up_goal else None,
+        signed_up=queries.signed_up(),
         funnel=[(status, n, round(100 * n / first) if first else None) for status, n in steps],
         completed_per_day=queries.completed_per_day(30),
     )

@@ -59,12 +59,15 @@ class DriverQuerySet(models.QuerySet["Driver"]):
         words = _search_words(text)
         if not words:
             return self, None
-        if len(words) == 1 and len(words[0]) < 3:
+        if not _asks_index(words):
             return self._name_starting(words[0]), None
         keys = _hits(words)
         if keys is not None:
             return self.with_keys(keys), keys
-        return self.filter(hidden(Q(*[Q(search_text__contains=word) for word in words]))), None
+        found = Q()
+        for word in words:
+            found &= Q(*(Q(search_text__contains=form) for form in _forms(word)), _connector=Q.OR)
+        return self.filter(hidden(found)), None
 
     def with_keys(self, keys: Sequence[str]) -> "DriverQuerySet":
         """The drivers with these ids, given as the database writes them; one parameter however many there are."""
@@ -89,10 +92,19 @@ def hidden(condition: Q) -> Case:
     return Case(When(condition, then=Value(True)), default=Value(False), output_field=models.BooleanField())
 
 
+def asks_index(text: str) -> bool:
+    """Whether a search goes to the trigram index: one or two letters look at the beginning of names only."""
+    return _asks_index(_search_words(text))
+
+
+def _asks_index(words: list[str]) -> bool:
+    return len(words) > 1 or (len(words) == 1 and len(words[0]) > 2)
+
+
 def _hits(words: list[str]) -> list[str] | None:
     """The ids that the trigram index has for all words, as the database writes them; None for more than FEW."""
     if connection.vendor == "sqlite":
-        phrases = " AND ".join('"' + word.replace('"', '""') + '"' for word in words)
+        phrases = " AND ".join(f"({' OR '.join(map(_phrase, _forms(word)))})" for word in words)
         sql = "SELECT rowid FROM driver_search_fts WHERE driver_search_fts MATCH %s LIMIT %s"
         rows = _first_column(sql, [phrases, FEW + 1])
         if len(rows) > FEW:
@@ -100,12 +112,21 @@ def _hits(words: list[str]) -> list[str] | None:
         named = "SELECT driver_id FROM driver_search WHERE id IN (SELECT value FROM json_each(%s))"
         return _first_column(named, [json.dumps(rows)])
     # Materialized: planned by itself, so that no LIMIT around it tempts the planner into reading the whole table.
-    likes = " AND ".join(["search_text LIKE %s"] * len(words))
+    forms = [_forms(word) for word in words]
+    likes = " AND ".join(f"({' OR '.join(['search_text LIKE %s'] * len(some))})" for some in forms)
     sql = (
         f"WITH hits AS MATERIALIZED (SELECT id FROM drivers WHERE {likes}) SELECT id::text FROM hits LIMIT %s"  # noqa: S608
     )
-    keys = _first_column(sql, [*("%" + re.sub(r"([\\%_])", r"\\\1", word) + "%" for word in words), FEW + 1])
+    keys = _first_column(sql, [*(_pattern(form) for some in forms for form in some), FEW + 1])
     return keys if len(keys) <= FEW else None
+
+
+def _phrase(form: str) -> str:
+    return '"' + form.replace('"', '""') + '"'
+
+
+def _pattern(form: str) -> str:
+    return "%" + re.sub(r"([\\%_])", r"\\\1", form) + "%"
 
 
 def _first_column(sql: str, values: list[Any]) -> list[Any]:
@@ -122,23 +143,24 @@ def _search_words(text: str) -> list[str]:
     text = text.replace("\0", " ")[:200]
     compact = "".join(text.split())
     if compact.lstrip("+").isdigit():
-        return [_as_stored(compact)]
+        return [compact]
     words: list[str] = []
     for word in text.lower().split()[:8]:
         if words and (len(word) < 3 or len(words[-1]) < 3):
             words[-1] += f" {word}"
         else:
-            words.append(_as_stored(word))
+            words.append(word)
     return words
 
 
-def _as_stored(word: str) -> str:
-    """A local number as E.164 keeps it: 082… is stored as +2782…."""
-    if word.isdigit() and word.startswith("00") and len(word) > 4:
-        return word[2:]
+def _forms(word: str) -> list[str]:
+    """A word as typed, and a number also as E.164 keeps a local one: 082… is stored as +2782…."""
+    digits = word.removeprefix("+")
+    if digits.isdigit() and digits.startswith("00") and len(digits) > 4:
+        return [word, digits[2:]]
     if word.isdigit() and word.startswith("0") and len(word) > 2:
-        return "27" + word[1:]
-    return word
+        return [word, "27" + word[1:]]
+    return [word]
 
 
 class Driver(models.Model):

@@ -1,5 +1,6 @@
 """Logging a call on a driver's page."""
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -46,6 +47,30 @@ def test_an_answered_call_is_logged_and_makes_contact(support: Client) -> None:
     assert call.sent_at == at.replace(second=0, microsecond=0)
     assert (driver.onboarding_status, driver.total_communications) == ("contacted", 1)
     assert answer["HX-Trigger"] == "driver-changed"
+
+
+def test_a_form_that_is_sent_twice_logs_one_call(support: Client) -> None:
+    driver, other = make_driver(), make_driver()
+    page = support.get(reverse("driver", args=[driver.pk])).content.decode()
+    call_id = re.search(r'name="call_id" value="([^"]+)"', page)[1]  # type: ignore[index]
+
+    first = log(support, driver, call="outbound:answered", note="Keen", call_id=call_id)
+    log(support, driver, call="outbound:answered", note="Keen", call_id=call_id)
+    fresh = re.search(r'name="call_id" value="([^"]+)"', first.content.decode())[1]  # type: ignore[index]
+    log(support, driver, call="outbound:busy", call_id=fresh)
+    refused = log(support, driver, call="", call_id="00000000-0000-7000-8000-000000000001")
+
+    driver.refresh_from_db()
+    assert fresh != call_id
+    assert driver.total_communications == 2
+    assert list(
+        Communication.objects.order_by("recorded_at").values_list("call_outcome", "message_body")
+    ) == [
+        ("answered", "Keen"),
+        ("busy", ""),
+    ]
+    assert 'value="00000000-0000-7000-8000-000000000001"' in refused.content.decode()
+    assert other.total_communications == 0
 
 
 def test_a_missed_call_of_the_driver_is_inbound(support: Client) -> None:

@@ -184,6 +184,13 @@ def test_an_unticked_step_shows_when_it_was_done(client: Client, admin: User) ->
     )
 
 
+def test_a_new_owner_is_named(client: Client, admin: User) -> None:
+    driver = make_driver(by=actor_of(admin))
+    drivers.assign([driver.pk], admin, by=actor_of(admin))
+
+    assert shown(client)[0].changes == ["Owner: – → Lwazi Sithole"]
+
+
 def test_what_an_event_stores_by_its_key_is_said_in_words(client: Client, admin: User) -> None:
     driver = make_driver(by=actor_of(admin))
     drivers.complete_step(driver, "app_installed", by=actor_of(admin))

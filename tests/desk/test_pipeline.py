@@ -229,3 +229,19 @@ def test_the_board_asks_as_often_for_one_card_as_for_three(staff: Client) -> Non
     second = queries_of(lambda: board(staff))
 
     assert first == second
+
+
+def test_a_search_for_many_loses_nobody_and_does_not_pretend_to_have_counted(
+    staff: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for place in ("desk.pipeline", "drivers.filters.finding"):
+        monkeypatch.setattr(f"drivercrm.{place}.COUNTED", 3)
+    for number in range(4):
+        make_driver(f"Zed Person {number}")
+    due(make_driver("Zed Late"), 1)
+
+    column = board(staff, q="zed")["not_contacted"]
+
+    assert names(column)[0] == "Zed Late"
+    assert (column.count, column.is_more) == (3, True)
+    assert "3+ drivers" in staff.get(reverse("pipeline"), {"q": "zed"}).content.decode()

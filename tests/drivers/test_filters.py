@@ -286,7 +286,7 @@ def test_unreached_drivers_are_those_whose_every_message_failed() -> None:
         ("Sipho D", ["sipho d"]),
         ("de Villiers", ["de villiers"]),
         ("van der Merwe", ["van", "der", "merwe"]),
-        ("082 123 4567", ["27821234567"]),
+        ("082 123 4567", ["0821234567"]),
         ("+27 82 123", ["+2782123"]),
         ("a b", ["a b"]),
         ("\0", []),
@@ -294,6 +294,26 @@ def test_unreached_drivers_are_those_whose_every_message_failed() -> None:
 )
 def test_words_of_a_search(typed: str, words: list[str]) -> None:
     assert _search_words(typed) == words
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("few", [FEW, 0])
+def test_a_number_is_found_as_typed_and_as_a_local_one(monkeypatch: pytest.MonkeyPatch, few: int) -> None:
+    make_driver("Zola", phone="+27710820042", timo_driver_id="T0123", email="sipho0823@umzila.example")
+    make_driver("Other", phone="+27829990000")
+    monkeypatch.setattr("drivercrm.drivers.models.FEW", few)
+
+    typed = ("0042", "0820042", "0123", "0823", "071 082 0042", "0027710", "0829", "zola 0042", "0999")
+    found = {words: sorted(Driver.objects.search(words).values_list("name", flat=True)) for words in typed}
+
+    assert found == {words: ["Zola"] for words in typed} | {"0829": ["Other"], "0999": []}
+
+
+@pytest.mark.django_db
+def test_nobody_found_by_a_word_or_two_is_counted_as_nobody() -> None:
+    make_driver("Sipho")
+
+    assert [names(f"q={typed}") for typed in ("9+9", "%2B+1", "zz")] == [[], [], []]
 
 
 @pytest.mark.django_db

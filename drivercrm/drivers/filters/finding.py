@@ -13,7 +13,7 @@ from drivercrm.core.errors import Refused
 from drivercrm.core.paging import Order, Page, nearest, page_of
 from drivercrm.drivers.filters.fields import FIELDS, Viewer, read_id
 from drivercrm.drivers.filters.listing import Filter, ListQuery, parse
-from drivercrm.drivers.models import Driver, DriverQuerySet, hidden
+from drivercrm.drivers.models import Driver, DriverQuerySet, asks_index, hidden
 
 COUNTED = 1000
 SORTED = 2000  # so many are fetched and sorted; beyond, an order is walked (ADR 6)
@@ -66,7 +66,7 @@ def find(query: ListQuery, viewer: Viewer) -> Found:
     drivers = matching(query.unsearched, viewer)
     if query.search:
         drivers, hits = drivers.search_counted(query.search)
-        if not query.filters and len(query.search) > 2:
+        if not query.filters and asks_index(query.search):
             return Found(drivers, query.order, hits, is_many=hits is None)
     elif len(query.filters) < 2 and all(_keeps_order(one, query) for one in query.filters):
         return Found(drivers, query.order)
