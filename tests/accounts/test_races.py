@@ -88,3 +88,45 @@ def test_wrong_passwords_are_counted_over_every_process() -> None:
 
     assert sum(int(line.split()[0]) for line in said) == 5
     assert sorted(SignInCount.objects.values_list("attempts", flat=True)) == [5, 5, 5]
+
+
+SIGN_IN = """
+import threading
+from django.db import connection
+answers = []
+def sign_in():
+    for _ in range(12):
+        accounts.begin_attempt("nandi@umzila.example", "10.4.0.9")
+        accounts.attempt_succeeded("nandi@umzila.example", "10.4.0.9")
+        answers.append("in")
+    connection.close()
+crowd = [threading.Thread(target=sign_in) for _ in range(2)]
+for one in crowd: one.start()
+for one in crowd: one.join()
+print(len(answers))"""
+
+
+def test_right_passwords_of_one_person_at_once_all_sign_in() -> None:
+    """Two processes with two threads each, twelve sign-ins one after another: none fails, none is counted."""
+    said = at_once(SIGN_IN.replace("\n", "\n    "), SIGN_IN.replace("\n", "\n    "))
+
+    assert [line.split()[0] for line in said] == ["24", "24"]
+    assert set(SignInCount.objects.values_list("attempts", flat=True)) == {0}
+
+
+def test_a_count_that_is_forgotten_meanwhile_starts_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = SignInCount.objects.get_or_create
+    forgotten: list[object] = []
+
+    def forget_once(**wanted: object) -> object:
+        made = found(**wanted)
+        if not forgotten:
+            forgotten.append(SignInCount.objects.all().delete())
+        return made
+
+    monkeypatch.setattr(SignInCount.objects, "get_or_create", forget_once)
+
+    accounts.begin_attempt("nandi@umzila.example", "10.4.0.9")
+
+    assert len(forgotten) == 1
+    assert list(SignInCount.objects.values_list("attempts", flat=True)) == [1, 1, 1]

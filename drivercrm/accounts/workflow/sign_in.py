@@ -22,6 +22,7 @@ from drivercrm.journal import workflow as journal
 LIMITS = {"mail and address": 5, "mail": 50, "address": 100}
 REST = timedelta(minutes=15)
 FORGOTTEN_AFTER = timedelta(days=1)
+FORGOTTEN_AT_ONCE = 500
 
 
 def begin_attempt(email: str, address: str) -> None:
@@ -45,7 +46,8 @@ def attempt_succeeded(email: str, address: str) -> None:
     """Forgets the wrong passwords of this mail address from here, and gives back what the attempt took elsewhere."""
     pair, *others = [key for key, _ in _keys(email, address)]
     with transaction.atomic():
-        SignInCount.objects.filter(key=pair).delete()
+        # set to nothing, not deleted: another attempt may have found the row and wait for it
+        SignInCount.objects.filter(key=pair).update(attempts=0, is_noted=False)
         for key in others:
             SignInCount.objects.filter(key=key, attempts__gt=0).update(attempts=F("attempts") - 1)
 
@@ -59,7 +61,10 @@ def attempt_failed(email: str, address: str) -> None:
             member = User.objects.filter(email__iexact=email).first()
             if member:
                 journal.announce(MemberLockedOut(member.pk), by=automation("sign-in"))
-        SignInCount.objects.filter(ends_at__lt=clock.now() - FORGOTTEN_AFTER).delete()
+        old = SignInCount.objects.filter(ends_at__lt=clock.now() - FORGOTTEN_AFTER)
+        # a row that somebody holds is not old for long, and waiting for it here could be waiting in a circle
+        free = old.select_for_update(skip_locked=True).values_list("key", flat=True)[:FORGOTTEN_AT_ONCE]
+        SignInCount.objects.filter(key__in=list(free)).delete()
 
 
 def _keys(email: str, address: str) -> Iterator[tuple[str, int]]:
@@ -75,8 +80,10 @@ def _keys(email: str, address: str) -> Iterator[tuple[str, int]]:
 
 def _held(key: str) -> SignInCount:
     now = clock.now()
-    SignInCount.objects.get_or_create(key=key, defaults={"ends_at": now + REST})
-    count = SignInCount.objects.select_for_update().get(key=key)
+    count = None
+    while count is None:  # an old row may be forgotten between the two
+        SignInCount.objects.get_or_create(key=key, defaults={"ends_at": now + REST})
+        count = SignInCount.objects.select_for_update().filter(key=key).first()
     if count.ends_at <= now:
         count.attempts, count.is_noted = 0, False
         count.save(update_fields=["attempts", "is_noted"])
