@@ -95,7 +95,8 @@ def address_hash(address: Address) -> str:
 def suppressed(candidates: Iterable[Address]) -> dict[Address, bool]:
     """Which of these addresses belong to somebody who said no, and whether to everything (spec §4)."""
     hashes = {address_hash(address): address for address in candidates}
-    rows = SuppressedAddress.objects.filter(address_hash__in=list(hashes))
+    channels = {channel for channel, _ in hashes.values()}
+    rows = SuppressedAddress.objects.filter(channel__in=channels, address_hash__in=list(hashes))
     return {
         hashes[address_hash]: is_everything
         for address_hash, is_everything in rows.values_list("address_hash", "is_everything")

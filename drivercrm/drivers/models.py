@@ -237,6 +237,7 @@ class Driver(models.Model):
             models.Index(fields=["owner", "id"], name="driver_owner"),
             models.Index(fields=["phone"], name="driver_phone"),
             models.Index(fields=["email"], name="driver_email"),
+            models.Index(Lower("email"), name="driver_mail", condition=Q(email__isnull=False)),
             models.Index(
                 fields=["whatsapp_number"],
                 name="driver_whatsapp",

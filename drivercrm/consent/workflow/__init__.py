@@ -1,6 +1,6 @@
 """The verbs of consent: only they open the door to opted out and back (spec §4)."""
 
-from drivercrm.consent.workflow.addresses import bound_drivers
+from drivercrm.consent.workflow.addresses import bound_drivers, sharers_of
 from drivercrm.consent.workflow.answers import carry_over_suppression, grant, withdraw
 from drivercrm.consent.workflow.imports import grant_by_import, grant_to_new, take_back_import
 from drivercrm.consent.workflow.ledger import ALL_CHANNELS, ALL_PURPOSES, project, rebuild
@@ -15,6 +15,7 @@ __all__ = [
     "grant_to_new",
     "project",
     "rebuild",
+    "sharers_of",
     "take_back_import",
     "withdraw",
 ]

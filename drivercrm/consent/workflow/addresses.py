@@ -4,13 +4,14 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Q
 from django.db.models.functions import Lower
 
 from drivercrm.consent import queries
-from drivercrm.consent.enums import ConsentEventKind, ConsentState
+from drivercrm.consent.enums import ConsentChannel, ConsentEventKind, ConsentState
 from drivercrm.consent.models import Consent, ConsentEvent, SuppressedAddress
 from drivercrm.consent.workflow.ledger import ALL_PURPOSES, is_no_to_everything
+from drivercrm.core.bulk import find_rows, listed
+from drivercrm.drivers.enums import IdentityKind
 from drivercrm.drivers.models import ChannelIdentity, Driver
 
 
@@ -22,15 +23,38 @@ def bound_drivers(candidates: Sequence[Driver]) -> set[UUID]:
 
 
 def sharers_of(driver: Driver) -> list[UUID]:
-    """Drivers who share a number or a mail with this one: families and fleet owners do (spec §10)."""
-    values = [value for _, value in queries.addresses_of(driver)]
-    by_identity = ChannelIdentity.objects.filter(value__in=values, until__isnull=True)
-    found = set(by_identity.values_list("driver_id", flat=True))
-    numbers = [number for number in (driver.phone, driver.whatsapp_number) if number]
-    found |= set(Driver.objects.filter(phone__in=numbers).values_list("pk", flat=True))
-    if driver.email:
-        found |= set(Driver.objects.filter(email=driver.email).values_list("pk", flat=True))
-    return sorted(found - {driver.pk})
+    """Drivers who share an address with this one: families and fleet owners do (spec §10)."""
+    return sorted(holders_of(queries.addresses_of(driver)) - {driver.pk})
+
+
+def holders_of(addresses: Iterable[queries.Address]) -> set[UUID]:
+    """Every driver who has one of these addresses, on the record or as an identity.
+
+    Two may have one address, and only one of them its identity: each column is looked up in its own index.
+    """
+    wanted: dict[str, set[str]] = {channel: set() for channel in ConsentChannel.values}
+    for channel, value in addresses:
+        wanted[channel].add(value)
+    numbers = wanted[ConsentChannel.PHONE] | wanted[ConsentChannel.WHATSAPP]
+    mails, telegrams = wanted[ConsentChannel.EMAIL], wanted[ConsentChannel.TELEGRAM]
+    record = Driver.objects.alias(mail=Lower("email"), telegram=Lower("telegram_username"))
+    held = ChannelIdentity.objects.filter(until__isnull=True)
+    # “not null” is what the partial indexes ask for
+    places = (
+        (record, "phone", "pk", numbers),
+        (record.filter(whatsapp_number__isnull=False), "whatsapp_number", "pk", numbers),
+        (record.filter(email__isnull=False), "mail", "pk", mails),
+        (record.filter(telegram_username__isnull=False), "telegram", "pk", telegrams),
+        (held.filter(kind=IdentityKind.PHONE), "value", "driver_id", numbers),
+        (held.filter(kind=IdentityKind.WHATSAPP_ID), "value", "driver_id", numbers),
+        (held.filter(kind=IdentityKind.EMAIL), "value", "driver_id", mails),
+    )
+    return {
+        pk
+        for rows, column, key, values in places
+        if values
+        for (pk,) in find_rows(rows, column, sorted(values), (key,))
+    }
 
 
 def bind(driver: Driver, channels: set[str]) -> set[queries.Address]:
@@ -75,7 +99,10 @@ def free_imported(driver_ids: Sequence[UUID], moments: Iterable[datetime], act: 
         for address in queries.addresses_of(driver)
     }
     hashes = {queries.address_hash(address): address for address in addresses}
-    bound = SuppressedAddress.objects.filter(address_hash__in=list(hashes), since__in=list(moments))
+    channels = {channel for channel, _ in addresses}
+    bound = SuppressedAddress.objects.filter(
+        channel__in=channels, address_hash__in=list(hashes), since__in=list(moments)
+    )
     found = {hashes[value] for value in bound.values_list("address_hash", flat=True)}
     free = found - _still_refused(found, driver_ids, act)
     bound.filter(address_hash__in=[queries.address_hash(address) for address in free]).delete()
@@ -85,17 +112,10 @@ def _still_refused(
     addresses: Iterable[queries.Address], driver_ids: Sequence[UUID], act: UUID
 ) -> set[queries.Address]:
     """The addresses that somebody else holds who has said no on that channel, outside this act."""
-    values = {value for _, value in addresses}
-    if not values:
+    holders = holders_of(addresses) - set(driver_ids)
+    if not holders:
         return set()
-    holders = Driver.objects.alias(mail=Lower("email"), telegram=Lower("telegram_username")).filter(
-        Q(phone__in=values)
-        | Q(whatsapp_number__in=values)
-        | Q(mail__in=values)
-        | Q(telegram__in=values)
-        | Q(identities__value__in=values, identities__until__isnull=True)
-    )
-    others = {driver.pk: driver for driver in holders.exclude(pk__in=driver_ids).distinct()}
+    others = {driver.pk: driver for driver in Driver.objects.filter(pk__in=listed(holders))}
     refused = set(
         Consent.objects.filter(driver_id__in=list(others), state=ConsentState.WITHDRAWN).values_list(
             "driver_id", "channel"

@@ -32,7 +32,7 @@ from drivercrm.imports.events import ImportFinished, ImportStarted, ImportStoppe
 from drivercrm.imports.headings import Target
 from drivercrm.imports.models import Import, ImportRow
 from drivercrm.imports.repair import Candidate
-from drivercrm.imports.verdicts import OPTED_OUT, Keys, keys_of
+from drivercrm.imports.verdicts import OPTED_OUT, keys_of
 from drivercrm.imports.workflow.judging import (
     Judged,
     Judging,
@@ -318,9 +318,7 @@ class _Writing:
 
     def _withdraw(self, driver: Driver) -> None:
         """Consent reaches whoever shares the address; when they were last touched is kept for the undo."""
-        numbers = {number for number in (driver.phone, driver.whatsapp_number) if number}
-        mails = {mail_key(driver.email)} if driver.email else set()
-        sharing = queries.neighbours(Keys(set(), numbers, mails, set(), set())).drivers.keys() - {driver.pk}
+        sharing = consent.sharers_of(driver)
         stood = dict(Driver.objects.filter(pk__in=sharing).values_list("pk", "updated_at"))
         consent.withdraw(
             driver,
