@@ -1,5 +1,6 @@
 from django.urls import URLPattern, path
 
+from drivercrm.core import converters  # noqa: F401  makes `<row:…>` known
 from drivercrm.drivers.views import many, one, saved_views
 
 urlpatterns: list[URLPattern] = [
@@ -7,7 +8,7 @@ urlpatterns: list[URLPattern] = [
     path("drivers/status/", many.drivers_status, name="drivers_status"),
     path("drivers/status/<uuid:act>/undo/", many.drivers_status_undo, name="drivers_status_undo"),
     path("drivers/owner/", many.drivers_owner, name="drivers_owner"),
-    path("drivers/owner/<int:entry>/undo/", many.drivers_owner_undo, name="drivers_owner_undo"),
+    path("drivers/owner/<row:entry>/undo/", many.drivers_owner_undo, name="drivers_owner_undo"),
     path("drivers/follow-ups/", many.drivers_follow_ups, name="drivers_follow_ups"),
     path("drivers/follow-ups/<uuid:pk>/undo/", many.drivers_follow_ups_undo, name="drivers_follow_ups_undo"),
     path("drivers/views/", saved_views.saved_views, name="saved_views"),
@@ -18,7 +19,7 @@ urlpatterns: list[URLPattern] = [
     path("drivers/<uuid:pk>/status/<uuid:act>/undo/", one.driver_status_undo, name="driver_status_undo"),
     path("drivers/<uuid:pk>/details/", one.driver_details, name="driver_details"),
     path("drivers/<uuid:pk>/details/shown/", one.driver_details_shown, name="driver_details_shown"),
-    path("drivers/<uuid:pk>/details/<int:entry>/undo/", one.driver_details_undo, name="driver_details_undo"),
+    path("drivers/<uuid:pk>/details/<row:entry>/undo/", one.driver_details_undo, name="driver_details_undo"),
     path("drivers/<uuid:pk>/notes/", one.driver_notes, name="driver_notes"),
     path("drivers/<uuid:pk>/notes/shown/", one.driver_notes_shown, name="driver_notes_shown"),
     path("drivers/<uuid:pk>/owner/", one.driver_owner, name="driver_owner"),

@@ -313,7 +313,7 @@ def _after(cursor: str | None) -> int:
     """Rows have numbers already, so a cursor is the number of the last row."""
     if not cursor:
         return 0
-    if not cursor.isascii() or not cursor.isdecimal() or int(cursor[:12]) >= 2**31:
+    if not cursor.isascii() or not cursor.isdecimal() or len(cursor) > 9:
         raise Refused("bad_cursor", "This page marker does not belong to this list. Start again.")
     return int(cursor)
 

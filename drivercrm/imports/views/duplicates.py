@@ -95,7 +95,7 @@ def _url(of: Import, after: int, row: int = 0) -> str:
 
 
 def _chosen(listed: list[ImportRow], wanted: str) -> ImportRow | None:
-    if wanted.isdecimal():
+    if wanted.isdecimal() and len(wanted) < 10:
         named = next((row for row in listed if row.number == int(wanted)), None)
         if named:
             return named
@@ -177,7 +177,8 @@ def import_duplicate(request: PageRequest, pk: UUID, number: int) -> HttpRespons
     imports.settle(of, number, decision, by=request.access.actor, picks=picks)
     after = int(text) if (text := request.POST.get("after", "")).isdecimal() and len(text) < 10 else 0
     following = request.POST.get("next", "")
-    return _seen(_url(of, after, int(following) if decision and following.isdecimal() else number))
+    is_known = decision and following.isdecimal() and len(following) < 10
+    return _seen(_url(of, after, int(following) if is_known else number))
 
 
 @require_POST
