@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -29,7 +30,7 @@ from drivercrm.desk.columns import Row, channel_states
 from drivercrm.desk.drivers_list import staff_names
 from drivercrm.drivers import filters
 from drivercrm.drivers import workflow as drivers
-from drivercrm.drivers.filters import ListQuery, Viewer
+from drivercrm.drivers.filters import FIELDS, Described, ListQuery, Viewer
 from drivercrm.drivers.models import Driver, DriverQuerySet
 from drivercrm.ui import words
 from drivercrm.ui.answers import is_swap
@@ -124,16 +125,39 @@ def _rows(everyone: DriverQuerySet, query: ListQuery) -> Iterator[list[object]]:
             yield [value(row, staff, known) for value in values]
 
 
-def _wanted(data: QueryDict, viewer: Viewer) -> tuple[DriverQuerySet, ListQuery, str]:
-    """The drivers of the file, the list they come from, and that list in words."""
+@dataclass(frozen=True)
+class _Wanted:
+    """The drivers of a file and the list they come from: in words for whoever asks, and for the journal."""
+
+    drivers: DriverQuerySet
+    query: ListQuery
+    said: str
+    noted: str
+
+
+def _wanted(data: QueryDict, viewer: Viewer) -> _Wanted:
+    """What the address or the form asks for."""
     query = filters.parse(data.get("query", ""))
     if data.get("all") == "1":
-        said = [str(one) for one in filters.describe(query, staff_names(), viewer.today)]
-        # the words of a search may be a person's name or number, which the journal does not keep
-        said += ["a search"] if query.search else []
-        return filters.matching(query, viewer), query, "; ".join(said) or "All drivers"
+        described = filters.describe(query, staff_names(), viewer.today)
+        search = ["a search"] if query.search else []
+        said = "; ".join([*map(str, described), *search]) or "All drivers"
+        noted = "; ".join([*(_impersonal(one, viewer) for one in described), *search]) or "All drivers"
+        return _Wanted(filters.matching(query, viewer), query, said, noted)
     ids: list[UUID] = filters.chosen(data, viewer)
-    return Driver.objects.filter(pk__in=ids), query, "Ticked drivers"
+    return _Wanted(Driver.objects.filter(pk__in=ids), query, "Ticked drivers", "Ticked drivers")
+
+
+def _impersonal(one: Described, viewer: Viewer) -> str:
+    """A filter in words that may be kept for good: what was typed may be a person's name or number (spec §11)."""
+    field = FIELDS[one.filter.field]
+    if field.kind == "text":
+        return f"{one.label} {one.op} …"
+    if field.kind == "owner":
+        known = {value: field.says(value, {}, viewer.today) for value in ("me", "none")}
+        value = ", ".join(dict.fromkeys(known.get(value, "somebody") for value in one.filter.values))
+        return f"{one.label} {one.op} {value}"
+    return str(one)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -143,17 +167,18 @@ def driver_export(request: PageRequest) -> HttpResponseBase:
     accounts.check_not_held()
     viewer = Viewer.now(request.user.pk)
     data = request.POST if request.method == "POST" else request.GET
-    everyone, query, said = _wanted(data, viewer)
-    count = everyone.count()
+    wanted = _wanted(data, viewer)
+    count = wanted.drivers.count()
     if not count:
         raise Refused("nothing_selected", "There is nobody in this list.")
     if request.method != "POST":
-        return _ask(request, data, count, said)
+        return _ask(request, data, count, wanted.said)
     kind = "xlsx" if data.get("format") == "xlsx" else "csv"
     if kind == "xlsx" and count > spreadsheets.MAX_XLSX_ROWS:
         raise Refused("too_many_rows", "This list is longer than an Excel sheet. Export it as CSV.")
-    drivers.note_export(format=kind, filter=said, rows=count, by=request.access.actor)
-    return _file(kind, [heading for heading, _ in _headings(query)], _rows(everyone, query))
+    drivers.note_export(format=kind, filter=wanted.noted, rows=count, by=request.access.actor)
+    headings = [heading for heading, _ in _headings(wanted.query)]
+    return _file(kind, headings, _rows(wanted.drivers, wanted.query))
 
 
 def _ask(request: PageRequest, data: QueryDict, count: int, said: str) -> HttpResponse:

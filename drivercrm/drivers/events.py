@@ -110,7 +110,7 @@ class FollowUpReopened(Event):
 
 @dataclass(frozen=True)
 class ListExported(Event):
-    """A list of drivers left as a file: which one, and how many rows."""
+    """A list of drivers left as a file: its filters without what was typed into them, and how many rows."""
 
     name: ClassVar[str] = "drivers.exported"
     format: str

@@ -105,7 +105,7 @@ def fail(job: Job, error: BaseException, pause: timedelta | None) -> bool:
 def describe(error: BaseException) -> str:
     """The error in a sentence and its place in our code, without what it may quote of a person."""
     if isinstance(error, Refused):
-        return error.sentence[:500]
+        return PERSONAL.sub("…", error.sentence)[:500]
     first_line = next(iter(str(error).splitlines()), "")
     return f"{PERSONAL.sub('…', first_line)[:300]} ({place(error)})".strip()
 

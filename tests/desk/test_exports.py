@@ -133,7 +133,30 @@ def test_the_journal_has_filter_and_count_and_no_name(client: Client, me: User) 
 
     entry = Entry.objects.get(name="drivers.exported")
     assert (entry.actor, entry.driver_id) == (f"user:{me.pk}", None)
-    assert entry.data == {"format": "csv", "filter": "Area is Umlazi; a search", "rows": 1}
+    assert entry.data == {"format": "csv", "filter": "Area is …; a search", "rows": 1}
+
+
+def test_the_journal_keeps_known_values_and_nothing_typed(client: Client, me: User) -> None:
+    owner = make_user(Role.OPERATIONS, name="Kabelo Maseko")
+    driver = make_driver("Sipho", area="0821234567 Sipho")
+    Driver.objects.filter(pk=driver.pk).update(source="agent Lerato")
+    drivers.assign([driver.pk], owner, by=NANDI)
+    query = (
+        f"area=0821234567+Sipho&area=Phoenix&source=agent+Lerato&owner={owner.pk}&owner=me&owner=none"
+        "&status=not_contacted&status=contacted&created.after=2020-01-06&response_rate=none"
+    )
+
+    asked = client.get("/drivers/export/", {"all": "1", "query": query}).content.decode()
+    take(client, all="1", query=query)
+
+    assert "Area is 0821234567 Sipho, Phoenix" in asked
+    assert "Owner is Kabelo M, Me, Nobody" in asked
+    data = Entry.objects.get(name="drivers.exported").data
+    assert data["rows"] == 1
+    assert data["filter"] == (
+        "Area is …; Source is …; Owner is somebody, Me, Nobody; Status is Not contacted, Contacted;"
+        " Created after Mon 6 Jan 2020; Response rate is None yet"
+    )
 
 
 def test_the_question_says_what_will_leave_and_writes_nothing(client: Client, me: User) -> None:

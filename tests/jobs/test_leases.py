@@ -8,6 +8,7 @@ from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from drivercrm.core import clock
+from drivercrm.core.errors import Refused
 from drivercrm.jobs import leases, queries
 from drivercrm.jobs import workflow as jobs
 from drivercrm.jobs.enums import JobState
@@ -151,3 +152,22 @@ def test_task_that_a_newer_release_enqueued_waits_for_it(tmp_path: Path) -> None
     assert job.due_at
     assert job.due_at > clock.now()
     assert queries.dead_letters() == []
+
+
+@pytest.mark.parametrize(
+    ("sentence", "kept"),
+    [
+        ("Somebody changed this to “082 123 4567” meanwhile.", "Somebody changed this to … meanwhile."),
+        ("sipho@example.org has this number: +27 82 123 4567.", "… has this number: …."),
+        ("This list is longer than 20 000 rows.", "This list is longer than … rows."),
+        ("There is nobody in this list.", "There is nobody in this list."),
+    ],
+)
+def test_a_refused_job_keeps_the_sentence_without_what_it_quotes(sentence: str, kept: str) -> None:
+    waiting(max_attempts=1)
+    job = leases.claim(None, MINUTE)
+    assert job
+
+    leases.fail(job, Refused("no", sentence), None)
+
+    assert Job.objects.get().error == kept
