@@ -320,6 +320,68 @@ def test_a_follow_up_is_set_moved_done_and_opened_again(api: Api) -> None:
     assert api.get(path).json()["outcome"] == ""
 
 
+def test_a_follow_up_keeps_what_a_patch_leaves_out_and_what_others_changed(api: Api) -> None:
+    driver = make_driver()
+    made = api.post(f"/drivers/{driver.pk}/follow-ups", {"due_on": "2031-12-01", "reason": "Call"})
+    one = made.json()["items"][0]
+    path = f"/follow-ups/{one['id']}"
+    seen = {key: one[key] for key in ("due_at", "is_all_day", "reason")}
+    api.patch(path, {"due_on": "2031-12-24"})
+
+    merged = api.patch(path, {"reason": "Ring", "expected": seen}).json()
+    stale = api.patch(path, {"due_at": "2031-12-02T07:00:00Z", "expected": seen})
+    reworded = api.patch(path, {"reason": "Write", "expected": {"reason": "Call"}})
+    long = api.patch(path, {"reason": "x" * 201})
+
+    assert (merged["due_at"], merged["is_all_day"], merged["reason"]) == (
+        "2031-12-23T22:00:00Z",
+        True,
+        "Ring",
+    )
+    assert problem(stale) == (409, "edited_since", "due_at")
+    assert stale.json()["detail"] == "Somebody moved this to 24 Dec 2031 while you were typing."
+    assert problem(reworded) == (409, "edited_since", "reason")
+    assert problem(long) == (422, "reason_too_long", "reason")
+    assert long.json()["detail"] == "Keep the reason under 200 letters."
+    assert api.get(path).json() == merged
+
+
+def test_a_patch_that_reads_before_a_colleague_moves_loses_nothing(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [one] = drivers.set_follow_ups(
+        [make_driver().pk], due_at=clock.now(), is_all_day=False, reason="Call", owner=None, by=NANDI
+    )
+    move, later = drivers.move_follow_up, clock.now() + timedelta(days=9)
+
+    def overtaken(follow_up: FollowUp, **asked: Any) -> bool:
+        move(FollowUp.objects.get(pk=follow_up.pk), due_at=later, is_all_day=False, by=NANDI)
+        return move(follow_up, **asked)
+
+    monkeypatch.setattr(drivers, "move_follow_up", overtaken)
+    api.patch(f"/follow-ups/{one.pk}", {"reason": "Ring"})
+
+    one.refresh_from_db()
+    assert (one.due_at, one.reason) == (later, "Ring")
+
+
+def test_another_next_follow_up_is_another_version_of_the_driver(api: Api) -> None:
+    driver = make_driver()
+    path = f"/drivers/{driver.pk}"
+    made = api.post(f"{path}/follow-ups", {"due_on": "2031-12-01"}).json()["items"][0]
+    read = api.get(path)
+    since = clock.now().isoformat()
+    assert api.get("/drivers", updated_since=since).json()["items"] == []
+
+    api.patch(f"/follow-ups/{made['id']}", {"due_on": "2031-12-05"})
+
+    assert api.get(path)["ETag"] != read["ETag"]
+    listed = api.get("/drivers", updated_since=since).json()["items"]
+    assert [row["next_follow_up_date"] for row in listed] == ["2031-12-04T22:00:00Z"]
+    late = api.patch(path, {"area": "Umlazi"}, If_Match=read["ETag"])
+    assert problem(late) == (412, "version_changed", None)
+
+
 def test_follow_ups_for_many_and_those_that_are_due(api: Api) -> None:
     drivers = [make_driver(), make_driver()]
     ids = [str(driver.pk) for driver in drivers]

@@ -1,6 +1,8 @@
 """Actions on one driver: what they change, what they answer, how they are taken back, who may."""
 
-from datetime import timedelta
+import re
+from datetime import UTC, date, datetime, timedelta
+from html import unescape
 from typing import Any
 
 import pytest
@@ -312,6 +314,100 @@ def test_a_follow_up_with_an_hour_is_moved(staff: Client) -> None:
     local = one.due_at.astimezone(clock.zone())
     assert (local.date(), f"{local:%H:%M}", one.is_all_day, one.reason) == (day, "11:30", False, "Ask nicely")
     assert f'id="follow-up-{one.pk}"' in answer.content.decode()
+
+
+def test_the_undo_of_a_follow_up_that_was_done_meanwhile_says_so(staff: Client) -> None:
+    answer = post(staff, "driver_follow_ups", make_driver().pk, on="2031-12-01", at="", reason="", owner="")
+    one = FollowUp.objects.get()
+    drivers.complete_follow_up(one, by=NANDI)
+
+    undone = staff.post(undo_address(answer), headers=HTMX)
+
+    one.refresh_from_db()
+    assert (undone.status_code, undone.content.decode(), one.outcome) == (
+        409,
+        "Nothing was removed: this follow-up was done meanwhile.",
+        "done",
+    )
+
+
+def hidden(answer: Any) -> dict[str, str]:
+    """What the form sends along: what was seen."""
+    found = re.findall(r'name="(seen_\w+)" value="([^"]*)"', answer.content.decode())
+    return {name: unescape(value) for name, value in found}
+
+
+def test_two_windows_that_edit_one_follow_up_lose_nothing(staff: Client) -> None:
+    [one] = drivers.set_follow_ups(
+        [make_driver().pk],
+        due_at=datetime(2031, 12, 1, 7, 30, 15, 5, tzinfo=UTC),
+        is_all_day=False,
+        reason="Ask <b>",
+        owner=None,
+        by=NANDI,
+    )
+    seen = hidden(staff.get(reverse("follow_up", args=[one.pk]), headers=HTMX))
+    assert seen == {
+        "seen_due": "2031-12-01T07:30:15.000005+00:00",
+        "seen_all_day": "",
+        "seen_reason": "Ask <b>",
+    }
+    post(staff, "follow_up", one.pk, on="2031-12-24", at="", reason="Ask <b>", **seen)
+
+    # the other window changes the reason alone: the colleague's day stays
+    merged = post(staff, "follow_up", one.pk, on="2031-12-01", at="09:30", reason="Ring", **seen)
+    one.refresh_from_db()
+    assert (merged.status_code, one.due_at, one.is_all_day, one.reason) == (
+        200,
+        clock.day_start(date(2031, 12, 24)),
+        True,
+        "Ring",
+    )
+
+    # and where both changed the same, it is told first
+    stale = post(staff, "follow_up", one.pk, on="2031-12-02", at="09:30", reason="Ask <b>", **seen)
+    one.refresh_from_db()
+    assert (stale.status_code, one.due_at, one.reason) == (422, clock.day_start(date(2031, 12, 24)), "Ring")
+    assert stale.context["form"].errors == {
+        "on": [
+            "Somebody moved this to 24 Dec 2031 while you were typing. Save again to replace it.",
+        ]
+    }
+    told = hidden(stale)
+    assert (clock.local_day(datetime.fromisoformat(told["seen_due"])), told["seen_all_day"]) == (
+        date(2031, 12, 24),
+        "yes",
+    )
+    assert told["seen_reason"] == "Ask <b>"
+
+    # saved again it replaces, and still leaves what this window did not touch
+    post(staff, "follow_up", one.pk, on="2031-12-02", at="09:30", reason="Ask <b>", **told)
+    one.refresh_from_db()
+    assert (one.due_at, one.is_all_day, one.reason) == (
+        datetime(2031, 12, 2, 7, 30, tzinfo=UTC),
+        False,
+        "Ring",
+    )
+
+    # a reason is told the same way
+    stale = post(staff, "follow_up", one.pk, on="2031-12-01", at="09:30", reason="Write", **seen)
+    assert stale.context["form"].errors == {
+        "reason": ["Somebody changed this to “Ring” while you were typing. Save again to replace it."]
+    }
+
+
+def test_saving_a_follow_up_as_it_stands_changes_nothing(staff: Client) -> None:
+    due_at = datetime(2031, 12, 1, 7, 30, 15, tzinfo=UTC)
+    [one] = drivers.set_follow_ups(
+        [make_driver().pk], due_at=due_at, is_all_day=False, reason="", owner=None, by=NANDI
+    )
+    seen = hidden(staff.get(reverse("follow_up", args=[one.pk]), headers=HTMX))
+
+    answer = post(staff, "follow_up", one.pk, on="2031-12-01", at="09:30", reason="", **seen)
+
+    one.refresh_from_db()
+    assert (answer.status_code, one.due_at) == (200, due_at)
+    assert "toast" not in answer.content.decode()
 
 
 def test_done_is_taken_back(staff: Client) -> None:

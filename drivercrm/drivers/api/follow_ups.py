@@ -62,10 +62,21 @@ class FollowUpsIn(FollowUpIn):
     driver_ids: list[UUID] = Field(min_length=1, max_length=500)
 
 
+class FollowUpSeen(Input):
+    """What the caller read; what is left out is not compared."""
+
+    due_at: Moment | None = None
+    is_all_day: bool | None = None
+    reason: str | None = Field(None, max_length=500)
+
+
 class FollowUpPatch(DueIn):
     """What to change of an open one; what is left out stays."""
 
     reason: str | None = Field(None, max_length=500)
+    expected: FollowUpSeen | None = Field(
+        None, description="Refused with 409 when what is to be changed has changed since."
+    )
 
 
 class FollowUps(Schema):
@@ -164,13 +175,13 @@ def get_follow_up(request: Request, follow_up_id: UUID) -> HttpResponse:
 def move_follow_up(request: Request, follow_up_id: UUID, data: FollowUpPatch) -> HttpResponse:
     """Another moment or reason for an open follow-up."""
     follow_up = get_object_or_404(FollowUp, pk=follow_up_id)
-    is_moved = data.due_on is not None or data.due_at is not None
-    due_at, is_all_day = data.due() if is_moved else (follow_up.due_at, follow_up.is_all_day)
+    due_at, is_all_day = data.due() if data.due_on or data.due_at else (None, False)
     drivers.move_follow_up(
         follow_up,
         due_at=due_at,
         is_all_day=is_all_day,
-        reason=follow_up.reason if data.reason is None else data.reason,
+        reason=data.reason,
+        expected=data.expected.model_dump(exclude_none=True) if data.expected else None,
         by=request.access.actor,
     )
     return answer(_row(follow_up))

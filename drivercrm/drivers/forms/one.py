@@ -1,5 +1,6 @@
 """What people type about one driver."""
 
+from contextlib import suppress
 from datetime import date, datetime, time
 from typing import Any
 
@@ -8,8 +9,9 @@ from django.core.exceptions import ValidationError
 from django.http import QueryDict
 
 from drivercrm.core import clock
+from drivercrm.core.errors import Refused
 from drivercrm.drivers.enums import PreferredChannel
-from drivercrm.drivers.models import Driver
+from drivercrm.drivers.models import Driver, FollowUp
 from drivercrm.drivers.queries import staff
 
 DETAILS = (
@@ -134,6 +136,54 @@ class FollowUpForm(forms.Form):
     @property
     def is_all_day(self) -> bool:
         return self.cleaned_data["at"] is None
+
+
+class EditFollowUpForm(FollowUpForm):
+    """The same for one that stands, with what the person saw when the form was opened (`seen_…`)."""
+
+    def __init__(self, data: QueryDict | None = None) -> None:
+        super().__init__(data)
+        self.told: tuple[str, ...] = ()
+
+    def seen(self) -> dict[str, Any]:
+        """What the person saw, as stored; nothing of a part that the form did not say."""
+        seen: dict[str, Any] = {}
+        with suppress(ValueError):
+            due_at = datetime.fromisoformat(self.data.get("seen_due", ""))
+            if due_at.tzinfo:
+                seen = {"due_at": due_at, "is_all_day": bool(self.data.get("seen_all_day"))}
+        if "seen_reason" in self.data:
+            seen["reason"] = self.data["seen_reason"]
+        return seen
+
+    def changes(self) -> dict[str, Any]:
+        """The moment and the reason, each only if what was typed differs from what was seen."""
+        seen = self.seen()
+        changes: dict[str, Any] = {}
+        typed = self.cleaned_data["on"], self.cleaned_data["at"]
+        if "due_at" not in seen or typed != _day_and_hour(seen["due_at"], seen["is_all_day"]):
+            changes = {"due_at": self.due_at, "is_all_day": self.is_all_day}
+        if self.cleaned_data["reason"] != seen.get("reason"):
+            changes["reason"] = self.cleaned_data["reason"]
+        return changes
+
+    def refuse_stale(self, refusal: Refused) -> None:
+        """Says at its part what somebody else stored meanwhile; saved again, what is typed replaces it."""
+        field = "on" if refusal.field == "due_at" else "reason"
+        self.told = ("due_at", "is_all_day") if field == "on" else ("reason",)
+        self.add_error(field, f"{refusal.sentence} Save again to replace it.")
+
+    def shown(self, stored: FollowUp) -> dict[str, Any]:
+        """What the form sends along as seen: what it was opened with, and what it has told since."""
+        seen = self.seen() if self.is_bound else {}
+        fresh = {"due_at": stored.due_at, "is_all_day": stored.is_all_day, "reason": stored.reason}
+        return {name: value if name in self.told else seen.get(name, value) for name, value in fresh.items()}
+
+
+def _day_and_hour(due_at: datetime, is_all_day: bool) -> tuple[date, time | None]:
+    """A moment as the form shows it: to the minute."""
+    local = due_at.astimezone(clock.zone())
+    return local.date(), None if is_all_day else local.time().replace(second=0, microsecond=0)
 
 
 class NewFollowUpForm(FollowUpForm):

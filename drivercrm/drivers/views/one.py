@@ -21,8 +21,8 @@ from drivercrm.drivers import workflow as drivers
 from drivercrm.drivers.enums import FIELD_NAMES, OnboardingStatus, PreferredChannel
 from drivercrm.drivers.forms.one import (
     DetailsForm,
+    EditFollowUpForm,
     FieldsForm,
-    FollowUpForm,
     NewFollowUpForm,
     NotesForm,
     OwnerForm,
@@ -259,24 +259,26 @@ def driver_follow_ups(request: PageRequest, pk: UUID) -> HttpResponse:
 def follow_up(request: PageRequest, pk: UUID) -> HttpResponse:
     """Another moment or reason for a follow-up."""
     one = get_object_or_404(FollowUp.objects.select_related("driver", "owner"), pk=pk)
-    form = FollowUpForm(request.POST if request.method == "POST" else None)
+    form = EditFollowUpForm(request.POST if request.method == "POST" else None)
     if form.is_valid():
         try:
-            drivers.move_follow_up(
-                one,
-                due_at=form.due_at,
-                is_all_day=form.is_all_day,
-                reason=form.cleaned_data["reason"],
-                by=request.access.actor,
+            is_changed = drivers.move_follow_up(
+                one, **form.changes(), expected=form.seen(), by=request.access.actor
             )
         except Refused as refusal:
-            refuse_in(form, refusal)
+            if refusal.code == "edited_since":
+                one.refresh_from_db()
+                form.refuse_stale(refusal)
+            else:
+                refuse_in(form, refusal)
         else:
-            toast(request, f"Follow-up moved to {due_text(one)}")
+            if is_changed:
+                toast(request, f"Follow-up moved to {due_text(one)}")
             return changed_part(request, _page(one.driver), "drivers/_follow_up.html", {"follow_up": one})
     context = {
         "form": form,
         "follow_up": one,
+        "seen": form.shown(one),
         "due_on": clock.local_day(one.due_at).isoformat(),
         "due_hour": "" if one.is_all_day else formats.clock_time(one.due_at),
     }

@@ -29,7 +29,7 @@ def note_usage(driver: Driver, day: date, *, by: Actor) -> None:
         held = locked([driver.pk])[0]
         moment = clock.day_start(day)
         if held.last_active_date is None or held.last_active_date < moment:
-            Driver.objects.filter(pk=driver.pk).update(last_active_date=moment)
+            Driver.objects.filter(pk=driver.pk).update(last_active_date=moment, updated_at=clock.now())
         if organisation.pilot_starts_on and day >= organisation.pilot_starts_on:
             configured = {step["key"] for step in organisation.onboarding_steps}
             for step in USAGE_PROVES:

@@ -1,6 +1,6 @@
 """Follow-ups: what feeds Today, and `next_follow_up_date` (spec §5.5)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -29,6 +29,9 @@ from drivercrm.journal import workflow as journal
 from drivercrm.journal.events import FieldChange
 
 CHUNK = 500
+LONGEST_REASON = 200
+CLOSED_ALREADY = "Nothing was removed: this follow-up is closed already."
+DONE_MEANWHILE = "Nothing was removed: this follow-up was done meanwhile."
 
 
 def set_follow_ups(
@@ -46,8 +49,7 @@ def set_follow_ups(
     Refuses an owner whose role may do nothing for a driver. Drivers who opted out are left out; one alone is refused.
     """
     check_owner(owner)
-    if len(reason) > 200:
-        raise Refused("reason_too_long", "Keep the reason under 200 letters.", field="reason")
+    reason = _checked_reason(reason)
     now = clock.now()  # one moment for all, so that they can be found again together
     with transaction.atomic():
         drivers = locked(driver_ids)
@@ -60,7 +62,7 @@ def set_follow_ups(
                     driver=driver,
                     due_at=due_at,
                     is_all_day=is_all_day,
-                    reason=reason.strip(),
+                    reason=reason,
                     owner=owner,
                     source=source,
                     created_by=str(by),
@@ -94,30 +96,70 @@ def complete_follow_up(follow_up: FollowUp, *, by: Actor) -> None:
 
 
 def move_follow_up(
-    follow_up: FollowUp, *, due_at: datetime, is_all_day: bool, reason: str, by: Actor
-) -> None:
-    """Another moment or reason for an open follow-up."""
+    follow_up: FollowUp,
+    *,
+    by: Actor,
+    due_at: datetime | None = None,
+    is_all_day: bool = False,
+    reason: str | None = None,
+    expected: Mapping[str, Any] | None = None,
+) -> bool:
+    """Another moment or reason for an open follow-up; what is left out stays. False when nothing differs.
+
+    `is_all_day` belongs to `due_at`. `expected` holds the values that the person saw (`due_at`, `is_all_day`,
+    `reason`): where somebody has given this one another moment or reason since, it refuses, keeping theirs.
+    """
+    wanted: dict[str, Any] = {} if due_at is None else {"due_at": due_at, "is_all_day": is_all_day}
+    if reason is not None:
+        wanted["reason"] = _checked_reason(reason)
     with transaction.atomic():
         locked([follow_up.driver_id])
         before = FollowUp.objects.filter(pk=follow_up.pk, done_at__isnull=True).first()
         if before is None:
             raise Refused("follow_up_ended", "This follow-up is done already.")
-        after = FollowUp(due_at=due_at, is_all_day=is_all_day, reason=reason.strip()[:200])
-        if _as_kept(after) == _as_kept(before):
-            return
-        FollowUp.objects.filter(pk=follow_up.pk).update(
-            due_at=due_at, is_all_day=is_all_day, reason=after.reason
+        _check_expected(before, wanted, expected or {})
+        after = FollowUp(
+            due_at=wanted.get("due_at", before.due_at),
+            is_all_day=wanted.get("is_all_day", before.is_all_day),
+            reason=wanted.get("reason", before.reason),
         )
-        keep_next_follow_up([follow_up.driver_id])
-        # beside the driver's other changes, so that the timeline finds it, and an erasure
-        change = FieldChange(follow_up.driver_id, "follow_up", _as_kept(before), _as_kept(after))
-        journal.announce(
-            FollowUpMoved(follow_up.driver_id, follow_up.pk),
-            by=by,
-            driver_id=follow_up.driver_id,
-            changes=[change],
-        )
+        is_changed = _as_kept(after) != _as_kept(before)
+        if is_changed:
+            FollowUp.objects.filter(pk=follow_up.pk).update(**wanted)
+            keep_next_follow_up([follow_up.driver_id])
+            # beside the driver's other changes, so that the timeline finds it, and an erasure
+            change = FieldChange(follow_up.driver_id, "follow_up", _as_kept(before), _as_kept(after))
+            journal.announce(
+                FollowUpMoved(follow_up.driver_id, follow_up.pk),
+                by=by,
+                driver_id=follow_up.driver_id,
+                changes=[change],
+            )
     follow_up.refresh_from_db()
+    return is_changed
+
+
+def _checked_reason(reason: str) -> str:
+    reason = reason.strip()
+    if len(reason) > LONGEST_REASON:
+        raise Refused("reason_too_long", f"Keep the reason under {LONGEST_REASON} letters.", field="reason")
+    return reason
+
+
+def _check_expected(stored: FollowUp, wanted: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
+    """Refuses where the moment or the reason is no longer what was seen, nor what is wanted."""
+    local = stored.due_at.astimezone(clock.zone())
+    due = f"{local.day} {local:%b %Y}" + ("" if stored.is_all_day else f", {local:%H:%M}")
+    for names, sentence in (
+        (("due_at", "is_all_day"), f"Somebody moved this to {due} while you were typing."),
+        (
+            ("reason",),
+            f"Somebody changed this to “{stored.reason or 'empty'}” while you were typing.",
+        ),
+    ):
+        is_stale = any(name in expected and getattr(stored, name) != expected[name] for name in names)
+        if is_stale and any(name in wanted and getattr(stored, name) != wanted[name] for name in names):
+            raise Refused("edited_since", sentence, field=names[0])
 
 
 def _as_kept(follow_up: FollowUp) -> dict[str, Any]:
@@ -143,12 +185,20 @@ def reopen_follow_ups(follow_ups: Sequence[FollowUp], *, by: Actor) -> None:
         journal.announce(FollowUpReopened(ids, [item.pk for item in back]), by=by)
 
 
-def drop_follow_ups(follow_up_ids: Sequence[UUID], *, by: Actor) -> None:
-    """Takes back the setting of follow-ups (the toast's undo): the open ones among them are closed."""
+def drop_follow_ups(follow_up_ids: Sequence[UUID], *, by: Actor) -> int:
+    """Takes back the setting of follow-ups (the toast's undo): the open ones among them are closed.
+
+    Returns how many were; refuses when all of them have ended meanwhile.
+    """
     with transaction.atomic():
         meant = FollowUp.objects.filter(pk__in=follow_up_ids)
         locked(meant.values_list("driver_id", flat=True))
-        end_follow_ups(list(meant.filter(done_at__isnull=True)), Outcome.CLOSED, by=by)
+        open_ones = list(meant.filter(done_at__isnull=True))
+        if not open_ones:
+            is_done = meant.filter(outcome=Outcome.DONE).exists()
+            raise Refused("follow_up_ended", DONE_MEANWHILE if is_done else CLOSED_ALREADY)
+        end_follow_ups(open_ones, Outcome.CLOSED, by=by)
+    return len(open_ones)
 
 
 def end_follow_ups(follow_ups: Sequence[FollowUp], outcome: Outcome, *, by: Actor) -> None:
@@ -178,5 +228,6 @@ def keep_next_follow_up(driver_ids: Iterable[UUID]) -> int:
     ]
     for driver in stale:
         driver.next_follow_up_date = due.get(driver.pk)
-    Driver.objects.bulk_update(stale, ["next_follow_up_date"], batch_size=CHUNK)
+        driver.updated_at = clock.now()  # who reads what has changed since a moment must hear of it
+    Driver.objects.bulk_update(stale, ["next_follow_up_date", "updated_at"], batch_size=CHUNK)
     return len(stale)
