@@ -32,7 +32,7 @@ class CallForm(forms.Form):
             "max_value": "A call lasts between 0 and 24 hours.",
         },
     )
-    note = forms.CharField(required=False, max_length=5_000)
+    note = forms.CharField(required=False, max_length=20_000)
     at = forms.DateTimeField(
         required=False,
         input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"],

@@ -97,7 +97,7 @@ class NewDriverForm(forms.Form):
         label="Timo driver ID", required=False, max_length=64, widget=forms.TextInput(INPUT)
     )
     notes = forms.CharField(
-        required=False, max_length=10_000, widget=forms.Textarea({"class": "area", "rows": 3})
+        required=False, max_length=20_000, widget=forms.Textarea({"class": "area", "rows": 3})
     )
 
 

@@ -95,7 +95,7 @@ class NotesForm(FieldsForm):
 
     columns = ("notes",)
 
-    notes = forms.CharField(required=False, max_length=10_000)
+    notes = forms.CharField(required=False, max_length=20_000)
 
 
 class OwnerForm(forms.Form):
