@@ -12,8 +12,9 @@ AsJson = Annotated[bool, Parameter(name="--json", help="Print the result as JSON
 def rebuild(*, json: AsJson = False) -> int:
     """Works out every derived value again from the facts, and prints how many were wrong: it should be none."""
     django.setup()
-    from drivercrm.config import rooms  # app ready
+    from drivercrm.config import rooms, upgrade  # app ready
 
+    upgrade.refuse_unless_migrated()
     wrong = rooms.rebuild()
     total = sum(wrong.values())
     if json:

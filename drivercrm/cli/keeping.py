@@ -71,7 +71,9 @@ def hold(*, because: Annotated[str, Parameter(help="What everybody reads.")] = "
     """
     django.setup()
     from drivercrm.accounts import workflow as accounts  # app ready
+    from drivercrm.config import upgrade  # app ready
 
+    upgrade.refuse_unless_migrated()
     accounts.hold(because=because, by=operator())
     print("The database is held. An admin releases it in the settings, or run “drivercrm release”.")
     return 0
@@ -81,7 +83,9 @@ def release() -> int:
     """Ends a hold. Run it when the installation that this database was taken from is switched off."""
     django.setup()
     from drivercrm.accounts import workflow as accounts  # app ready
+    from drivercrm.config import upgrade  # app ready
 
+    upgrade.refuse_unless_migrated()
     accounts.release(by=operator())
     print("The database is released.")
     return 0

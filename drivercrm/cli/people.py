@@ -12,6 +12,8 @@ from cyclopts import Parameter
 if TYPE_CHECKING:
     from drivercrm.core.actors import Actor
 
+MOST_DAYS = 3650
+
 
 def create_user(
     email: str,
@@ -32,7 +34,9 @@ def create_user(
     """
     django.setup()
     from drivercrm.accounts import workflow as accounts  # app ready
+    from drivercrm.config import upgrade  # app ready
 
+    upgrade.refuse_unless_migrated()
     user = accounts.create_user(
         email, name=name or email.partition("@")[0], password=_password(), role=role, by=operator()
     )
@@ -54,8 +58,13 @@ def create_token(
     """Makes an API token and prints its secret, once: only a hash of it is kept."""
     django.setup()
     from drivercrm.accounts import workflow as accounts  # app ready
+    from drivercrm.config import upgrade  # app ready
     from drivercrm.core import clock  # app ready
+    from drivercrm.core.errors import Refused  # app ready
 
+    if days is not None and not 1 <= days <= MOST_DAYS:
+        raise Refused("bad_days", f"A token lasts from 1 to {MOST_DAYS} days, or for ever without --days.")
+    upgrade.refuse_unless_migrated()
     now = clock.now()
     token, secret = accounts.create_token(
         name or f"Command line {now:%Y-%m-%d %H:%M:%S}",

@@ -10,11 +10,23 @@ from cyclopts import Parameter
 from drivercrm.config import environment
 
 
+def _at_least_one(kind: type, value: int | None) -> None:
+    if value is not None and value < 1:
+        raise ValueError("Use a whole number, at least 1.")
+
+
+AtLeastOne = Parameter(validator=_at_least_one)
+
+
 def serve(
     *,
     bind: str = "",
-    processes: Annotated[int | None, Parameter(help="Web processes; more than one needs PostgreSQL.")] = None,
-    threads: Annotated[int | None, Parameter(help="Requests that one process answers at once.")] = None,
+    processes: Annotated[
+        int | None, AtLeastOne, Parameter(help="Web processes; more than one needs PostgreSQL.")
+    ] = None,
+    threads: Annotated[
+        int | None, AtLeastOne, Parameter(help="Requests that one process answers at once.")
+    ] = None,
     jobs: Annotated[bool, Parameter(help="Do background work in this process too.")] = True,
     reload: Annotated[bool, Parameter(help="Start again when the code changes (for developers).")] = False,
 ) -> int:
@@ -51,7 +63,7 @@ def serve(
 
 def worker(
     *,
-    threads: Annotated[int, Parameter(help="Jobs that run at once.")] = 2,
+    threads: Annotated[int, AtLeastOne, Parameter(help="Jobs that run at once.")] = 2,
     queue: Annotated[list[str] | None, Parameter(help="Only this queue; may be given again.")] = None,
 ) -> int:
     """Does background work until it is told to stop. Any number may run, on any number of machines."""

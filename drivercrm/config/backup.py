@@ -55,9 +55,22 @@ def default_file() -> Path:
 def write(file: Path) -> Manifest:
     """Writes one consistent moment of the database and the uploads, while others go on working.
 
-    The file appears under its name only when it is whole. Refuses when the database cannot be copied.
+    The file appears under its name only when it is whole. Refuses when the database cannot be copied, or the file
+    cannot be written.
     """
-    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if file.is_dir():
+        raise Refused(
+            "is_folder", f"{file} is a folder. Name a file in it, such as {file / 'backup.tar.gz'}."
+        )
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return _write(file)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise Refused("cannot_write", f"Cannot write {file}: {reason}.") from error
+
+
+def _write(file: Path) -> Manifest:
     manifest = Manifest(
         version=version("drivercrm"),
         database=connection.vendor,

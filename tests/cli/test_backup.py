@@ -360,3 +360,20 @@ def test_a_backup_without_the_tool_says_which_one(place: Place, tmp_path: Path) 
         1,
         "pg_dump is not installed. Install PostgreSQL's client programs (postgresql-client).\n",
     )
+
+
+def test_a_backup_that_cannot_be_written_says_why(place: Place, tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    file = tmp_path / "file"
+    file.write_text("kept")
+
+    for target, sentence in {
+        folder: f"{folder} is a folder. Name a file in it, such as {folder}/backup.tar.gz.\n",
+        file / "x.tar.gz": f"Cannot write {file}/x.tar.gz: file exists.\n",
+        Path("/proc/x.tar.gz"): "Cannot write /proc/x.tar.gz: no such file or directory.\n",
+    }.items():
+        result = place.run("backup", str(target))
+        assert (result.code, result.out, result.err) == (1, "", sentence)
+    assert list(folder.iterdir()) == []
+    assert file.read_text() == "kept"

@@ -132,3 +132,51 @@ def test_worker_refuses_a_database_of_another_version(make_place: Callable[[], P
         1,
         "The database is not of this version yet. Run “drivercrm migrate” first.\n",
     )
+
+
+NOT_MIGRATED = "The database is not of this version yet. Run “drivercrm migrate” first.\n"
+
+
+def test_what_needs_a_database_says_to_migrate_first(make_place: Callable[[], Place]) -> None:
+    place = make_place()
+
+    for words in (
+        ("hold",),
+        ("release",),
+        ("rebuild",),
+        ("create-token", "--role", "admin"),
+        ("create-user", "ada@example.org"),
+    ):
+        result = place.run(*words, typed=PASSWORD)
+        assert (result.code, result.out, result.err) == (1, "", NOT_MIGRATED), words
+
+
+@pytest.mark.parametrize(
+    ("words", "option"),
+    [
+        (("serve", "--threads", "-1"), "--threads"),
+        (("serve", "--threads", "0"), "--threads"),
+        (("serve", "--processes", "0"), "--processes"),
+        (("worker", "--threads", "0"), "--threads"),
+    ],
+)
+def test_numbers_below_one_are_wrong_use(
+    make_place: Callable[[], Place], words: tuple[str, ...], option: str
+) -> None:
+    result = make_place().run(*words)
+
+    assert (result.code, result.out) == (2, "")
+    assert f"for {option}. Use a whole number, at least 1." in result.err
+    assert "Traceback" not in result.err
+
+
+@pytest.mark.parametrize("days", ["0", "-1", "3651", "99999999999"])
+def test_a_token_lasts_for_a_number_of_days_that_a_calendar_has(place: Place, days: str) -> None:
+    result = place.run("create-token", "--role", "admin", "--days", days)
+
+    assert (result.code, result.out, result.err) == (
+        1,
+        "",
+        "A token lasts from 1 to 3650 days, or for ever without --days.\n",
+    )
+    assert place.run("create-token", "--role", "admin", "--days", "3650").out.startswith("dcrm_")
