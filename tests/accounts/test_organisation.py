@@ -135,6 +135,20 @@ def test_a_checklist_that_cannot_work_is_refused(wanted: list[dict[str, Any]]) -
     assert refusal.value.field == "onboarding_steps"
 
 
+def test_a_step_that_is_listed_twice_is_refused() -> None:
+    before = steps()
+
+    with pytest.raises(Refused) as refusal:
+        save_steps([*before, {"key": "app_installed", "label": "Twice", "required": True}])
+
+    assert (refusal.value.code, refusal.value.field, refusal.value.sentence) == (
+        "bad_steps",
+        "onboarding_steps",
+        "The step “app_installed” is in the list twice.",
+    )
+    assert steps() == before
+
+
 def test_usage_may_be_complete_through_today_but_not_tomorrow() -> None:
     accounts.save_organisation({"metrics_complete_through": clock.today()}, by=NANDI)
 

@@ -13,6 +13,7 @@ from drivercrm.accounts.enums import Role
 from drivercrm.accounts.models import User
 from drivercrm.consent import workflow as consent
 from drivercrm.core import clock
+from drivercrm.core.errors import Refused
 from drivercrm.drivers import workflow as drivers
 from drivercrm.drivers.models import Driver, FollowUp, SavedView
 from drivercrm.journal.models import Entry
@@ -393,6 +394,22 @@ def test_a_deleted_view_comes_back_under_its_address(client: Client, me: User) -
         True,
     )
     assert back["HX-Redirect"] == f"/drivers/?view={view.pk}"
+
+
+def test_a_view_that_was_deleted_in_another_window_stays_deleted(client: Client, me: User) -> None:
+    view = drivers.save_view(me, name="Mine", query="area=Umlazi", by=NANDI)
+    stale = SavedView.objects.get(pk=view.pk)
+    drivers.delete_view(view, by=NANDI)
+
+    with pytest.raises(Refused) as refusal:
+        drivers.change_view(stale, name="New", is_shared=True, is_pinned=False, by=NANDI)
+
+    assert (refusal.value.code, refusal.value.sentence) == (
+        "gone",
+        "This view was deleted in another window.",
+    )
+    assert not SavedView.objects.exists()
+    assert [entry.name for entry in Entry.objects.order_by("pk")] == ["view.saved", "view.deleted"]
 
 
 def test_another_persons_undo_does_nothing(client: Client, me: User) -> None:

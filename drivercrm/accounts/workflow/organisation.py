@@ -91,6 +91,8 @@ def _tidy_steps(wanted: list[dict[str, Any]], current: list[dict[str, Any]]) -> 
         key = step.get("key") or _new_key(label, taken)
         if step.get("key") and key not in known:
             raise _bad_steps(f"There is no step “{key}”.")
+        if key in {other["key"] for other in steps}:
+            raise _bad_steps(f"The step “{key}” is in the list twice.")
         taken.add(key)
         steps.append({"key": key, "label": label, "required": bool(step["required"])})
     if len(steps) > MOST_STEPS:

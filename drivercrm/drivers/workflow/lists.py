@@ -30,11 +30,17 @@ def save_view(
 def change_view(
     view: SavedView, *, name: str, is_shared: bool, is_pinned: bool, by: Actor, query: str | None = None
 ) -> SavedView:
-    """Another name, other readers or, with a query, another list under the same name."""
+    """Another name, other readers or, with a query, another list under the same name.
+
+    Refuses a view that was deleted meanwhile: saving must not bring it back.
+    """
     view.name, view.is_shared, view.is_pinned = name, is_shared, is_pinned
     if query is not None:
         view.query = query
-    return _keep(view, by)
+    with transaction.atomic():
+        if SavedView.objects.select_for_update().filter(pk=view.pk).first() is None:
+            raise Refused("gone", "This view was deleted in another window.")
+        return _keep(view, by)
 
 
 def delete_view(view: SavedView, *, by: Actor) -> dict[str, Any]:
