@@ -64,11 +64,12 @@ class StepDone(Event):
 
 @dataclass(frozen=True)
 class StepUndone(Event):
-    """A checklist step was unticked."""
+    """A checklist step was unticked; `is_back` where the move that it had caused went back with it."""
 
     name: ClassVar[str] = "driver.step_undone"
     driver_id: UUID
     step: str
+    is_back: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Reads that join or add up."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import pairwise
@@ -92,6 +92,19 @@ def locked(driver_ids: Iterable[UUID]) -> list[Driver]:
     return list(Driver.objects.select_for_update(of=("self",)).filter(pk__in=list(driver_ids)).order_by("pk"))
 
 
+def locked_one(driver_id: UUID) -> Driver:
+    """One driver, locked until the transaction ends; refuses one whom somebody has deleted meanwhile."""
+    return locked_with(driver_id, ())[0]
+
+
+def locked_with(driver_id: UUID, others: Iterable[UUID]) -> tuple[Driver, list[Driver]]:
+    """The same together with others, of whom those who are gone are left out."""
+    held = {driver.pk: driver for driver in locked([driver_id, *others])}
+    if driver_id not in held:
+        raise Refused("gone", "This driver no longer exists.")
+    return held.pop(driver_id), list(held.values())
+
+
 # One driver
 
 
@@ -124,6 +137,13 @@ def checklist(driver: Driver, organisation: Organisation | None = None) -> list[
     return lines + [
         StepLine(key, _plain(key), False, row.done_at, row.done_by) for key, row in sorted(done.items())
     ]
+
+
+def last_done(driver_id: UUID, steps: Collection[str]) -> datetime | None:
+    """When the last of these steps was done; None while one is missing, and for no steps at all."""
+    rows = OnboardingStep.objects.filter(driver_id=driver_id, step__in=list(steps))
+    moments = list(rows.values_list("done_at", flat=True))
+    return max(moments) if moments and len(moments) == len(set(steps)) else None
 
 
 def step_name(key: str, organisation: Organisation | None = None) -> str:

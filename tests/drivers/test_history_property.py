@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from drivercrm.accounts import workflow as accounts
 from drivercrm.accounts.models import Organisation
 from drivercrm.communications import workflow as communications
 from drivercrm.consent import workflow as consent
@@ -31,6 +32,8 @@ acts = st.one_of(
     st.tuples(st.just("grant"), st.sampled_from(["whatsapp", "email"])),
     st.tuples(st.just("step"), st.integers(0, 6)),
     st.tuples(st.just("unstep"), st.integers(0, 6)),
+    st.tuples(st.just("restep"), st.integers(0, 6)),
+    st.tuples(st.just("require"), st.integers(1, 7)),
     st.tuples(st.just("usage"), st.integers(0, 60)),
     st.tuples(st.just("nightly"), st.integers(0, 90)),
     st.tuples(st.just("call"), st.sampled_from(["answered", "voicemail", "no_answer", "busy"])),
@@ -69,6 +72,13 @@ def perform(driver: Driver, kind: str, value: Any, at: datetime) -> None:
             drivers.complete_step(driver, steps[value], by=NANDI, at=at)
         case "unstep":
             drivers.undo_step(driver, steps[value], by=NANDI)
+        case "restep":
+            entry = drivers.undo_step(driver, steps[value], by=NANDI)
+            drivers.restore_step(driver, steps[value], entry, by=NANDI)
+        case "require":
+            before = Organisation.current().required_steps
+            require_first(value)
+            drivers.complete_who_has_done_all(before, at=at, by=NANDI)
         case "usage":
             drivers.note_usage(driver, day, by=NANDI)
         case "nightly":
@@ -85,6 +95,12 @@ def perform(driver: Driver, kind: str, value: Any, at: datetime) -> None:
                 owner=None,
                 by=NANDI,
             )
+
+
+def require_first(number: int) -> None:
+    steps = Organisation.current().onboarding_steps
+    wanted = [{**step, "required": place < number} for place, step in enumerate(steps)]
+    accounts.save_organisation({"onboarding_steps": wanted}, by=NANDI)
 
 
 def check_agreement(driver: Driver) -> None:
@@ -112,6 +128,7 @@ def check_agreement(driver: Driver) -> None:
 def test_any_life_leaves_status_dates_and_history_in_agreement(life: list[tuple[str, Any]]) -> None:
     Organisation.current()
     Organisation.objects.update(pilot_starts_on=START.date(), metrics_complete_through=None)
+    require_first(7)  # an example before this one may have asked for less
     driver = make_driver()
     for number, (kind, value) in enumerate(life):
         with suppress(Refused):  # a refused act changes nothing: the agreement below says so

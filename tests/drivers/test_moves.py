@@ -6,16 +6,21 @@ from uuid import uuid4
 
 import pytest
 
+from drivercrm.accounts import workflow as accounts
 from drivercrm.accounts.models import Organisation
 from drivercrm.consent import workflow as consent
 from drivercrm.core import clock
+from drivercrm.core.actors import Actor
 from drivercrm.core.errors import Refused
+from drivercrm.drivers import subscribers
 from drivercrm.drivers import workflow as drivers
 from drivercrm.drivers.enums import OnboardingStatus as S
 from drivercrm.drivers.enums import Trigger as T
 from drivercrm.drivers.models import Driver, StatusChange
 from drivercrm.drivers.moves import MOVES, PATH, RANK, Move, moves_for
-from drivercrm.journal.models import Entry
+from drivercrm.drivers.workflow import checklist
+from drivercrm.journal import workflow as journal
+from drivercrm.journal.models import Delivery, Entry
 from tests.factories import NANDI, make_driver
 
 pytestmark = pytest.mark.django_db
@@ -250,6 +255,214 @@ def test_the_last_required_step_completes_onboarding_and_undo_takes_both_back() 
     drivers.undo_step(driver, steps[-1], by=NANDI, act=act)
     assert driver.onboarding_status == S.ONBOARDING_STARTED
     assert driver.onboarding_complete_date is None
+
+
+def step_of(driver: Driver, step: str) -> tuple[datetime, str]:
+    row = driver.steps.get(step=step)
+    return row.done_at, row.done_by
+
+
+def test_the_undo_of_an_untick_brings_back_when_and_by_whom_it_was_done() -> None:
+    driver = driver_at(S.INVITED)
+    sizwe = Actor("user", "00000000-0000-7000-8000-000000000002", "web")
+    drivers.complete_step(driver, "app_installed", by=NANDI, at=MONDAY)
+
+    entry = drivers.undo_step(driver, "app_installed", by=sizwe)
+    act = drivers.restore_step(driver, "app_installed", entry, by=sizwe)
+
+    assert step_of(driver, "app_installed") == (MONDAY, str(NANDI))
+    assert (driver.onboarding_status, driver.onboarding_start_date) == (S.ONBOARDING_STARTED, MONDAY)
+    assert not driver.status_changes.filter(act=act).exists()  # the untick had moved nothing
+    for again, code in [(entry, "step_done"), (entry + 1000, "nothing_to_undo")]:
+        with pytest.raises(Refused) as refusal:
+            drivers.restore_step(driver, "app_installed", again, by=sizwe)
+        assert refusal.value.code == code
+
+
+def test_an_entry_brings_back_only_its_own_step_of_its_own_driver() -> None:
+    driver, other = driver_at(S.INVITED), driver_at(S.INVITED)
+    drivers.complete_step(driver, "app_installed", by=NANDI)
+    entry = drivers.undo_step(driver, "app_installed", by=NANDI)
+
+    for who, step in [(other, "app_installed"), (driver, "app_tested")]:
+        with pytest.raises(Refused) as refusal:
+            drivers.restore_step(who, step, entry, by=NANDI)
+        assert refusal.value.code == "nothing_to_undo"
+
+    assert (driver.steps.count(), other.steps.count()) == (0, 0)
+
+
+def test_what_went_back_with_an_untick_comes_back_with_its_undo() -> None:
+    driver = driver_at(S.INVITED)
+    steps = Organisation.current().required_steps
+    for number, step in enumerate(steps):
+        act = drivers.complete_step(driver, step, by=NANDI, at=MONDAY + timedelta(hours=number))
+    completed = driver.onboarding_complete_date
+    entry = drivers.undo_step(driver, steps[-1], by=NANDI, act=act)
+    assert (driver.onboarding_status, driver.onboarding_complete_date) == (S.ONBOARDING_STARTED, None)
+
+    again = drivers.restore_step(driver, steps[-1], entry, by=NANDI)
+
+    assert completed == MONDAY + timedelta(hours=len(steps) - 1)
+    assert (driver.onboarding_status, driver.onboarding_complete_date) == (S.ONBOARDING_COMPLETED, completed)
+    assert step_of(driver, steps[-1]) == (completed, str(NANDI))
+    drivers.undo_step(driver, steps[-1], by=NANDI, act=again)
+    assert driver.onboarding_status == S.ONBOARDING_STARTED
+
+
+def test_the_undo_of_an_untick_leaves_where_staff_have_moved_the_driver() -> None:
+    driver = driver_at(S.INVITED)
+    steps = Organisation.current().required_steps
+    for step in steps:
+        drivers.complete_step(driver, step, by=NANDI, at=MONDAY)
+    drivers.change_status(driver, S.INVITED, reason="Another phone", by=NANDI)
+
+    drivers.restore_step(driver, steps[0], drivers.undo_step(driver, steps[0], by=NANDI), by=NANDI)
+
+    assert (driver.onboarding_status, driver.steps.count()) == (S.INVITED, len(steps))
+
+
+# All required steps done, though no tick says so (spec §3)
+
+
+def require(*keys: str) -> Entry:
+    """Settles which steps are required, and returns the journal's entry."""
+    steps = [{**step, "required": step["key"] in keys} for step in Organisation.current().onboarding_steps]
+    accounts.save_organisation({"onboarding_steps": steps}, by=NANDI)
+    return Entry.objects.filter(name="organisation.changed").latest("pk")
+
+
+def hear(entry: Entry) -> int:
+    """Brings the entry to whoever waits for it; returns how many did."""
+    waiting = list(Delivery.objects.filter(entry=entry, done_at__isnull=True).values_list("pk", flat=True))
+    return sum(journal.deliver(pk) for pk in waiting)
+
+
+def test_who_lacked_only_what_is_no_longer_required_completes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checklist, "CHUNK", 2)  # several chunks
+    require("app_installed", "app_tested")
+    complete, lacking, active = [driver_at(S.INVITED) for _ in range(3)], driver_at(S.INVITED), make_driver()
+    for driver in (*complete, active):
+        drivers.complete_step(driver, "app_installed", by=NANDI, at=MONDAY)
+    drivers.complete_step(lacking, "training_done", by=NANDI, at=MONDAY)
+    drivers.trigger([active.pk], T.USAGE, by=NANDI, at=MONDAY)
+
+    entry = require("app_installed")
+    assert [driver.onboarding_status for driver in complete] == [S.ONBOARDING_STARTED] * 3
+    assert hear(entry) == 1
+
+    for driver in (*complete, lacking, active):
+        driver.refresh_from_db()
+    assert [(one.onboarding_status, one.onboarding_complete_date) for one in complete] == [
+        (S.ONBOARDING_COMPLETED, entry.at)
+    ] * 3
+    assert (lacking.onboarding_status, active.onboarding_status) == (S.ONBOARDING_STARTED, S.ACTIVE)
+    last = complete[0].status_changes.latest("sequence")
+    assert (last.from_status, last.to_status, last.trigger, last.actor) == (
+        S.ONBOARDING_STARTED,
+        S.ONBOARDING_COMPLETED,
+        T.STEPS_COMPLETED,
+        "automation:checklist",
+    )
+
+    # told twice, it does nothing more
+    moves = StatusChange.objects.count()
+    subscribers.shorter_checklist_completes_who_has_done_it(entry)
+    assert StatusChange.objects.count() == moves
+    assert set(drivers.rebuild().values()) == {0}
+
+
+def test_a_step_that_leaves_the_checklist_completes_too_and_skips_who_opted_out() -> None:
+    required = Organisation.current().required_steps
+    here, out = driver_at(S.NOT_CONTACTED), driver_at(S.INVITED)
+    for driver in (here, out):
+        for step in required[:-1]:
+            drivers.complete_step(driver, step, by=NANDI, at=MONDAY)
+    drivers.change_status(here, S.NOT_CONTACTED, reason="Moved by mistake", by=NANDI)
+    consent.withdraw(out, source="staff", by=NANDI)
+    steps = [step for step in Organisation.current().onboarding_steps if step["key"] != required[-1]]
+
+    accounts.save_organisation({"onboarding_steps": steps}, by=NANDI)
+    hear(Entry.objects.filter(name="organisation.changed").latest("pk"))
+
+    here.refresh_from_db()
+    out.refresh_from_db()
+    assert (here.onboarding_status, out.onboarding_status) == (S.ONBOARDING_COMPLETED, S.OPTED_OUT)
+
+    # and comes to who opted out when consent is back
+    grant(out)
+    assert out.onboarding_status == S.ONBOARDING_COMPLETED
+
+
+def test_a_checklist_that_asks_for_no_less_leaves_who_was_moved_back() -> None:
+    driver = driver_at(S.INVITED)
+    for step in Organisation.current().required_steps:
+        drivers.complete_step(driver, step, by=NANDI, at=MONDAY)
+    drivers.change_status(driver, S.INVITED, reason="Another phone", by=NANDI)
+    steps = Organisation.current().onboarding_steps
+
+    accounts.save_organisation(
+        {"onboarding_steps": [{**steps[0], "label": "App is there"}, *steps[1:]]}, by=NANDI
+    )
+    hear(Entry.objects.filter(name="organisation.changed").latest("pk"))
+    hear(require("app_installed"))
+
+    driver.refresh_from_db()
+    assert driver.onboarding_status == S.INVITED
+
+
+def test_other_settings_are_no_news_of_the_checklist() -> None:
+    accounts.save_organisation({"name": "Umzila Rides"}, by=NANDI)
+    assert not Delivery.objects.filter(subscriber__startswith="drivers.").exists()
+
+
+def grant(driver: Driver) -> None:
+    consent.grant(
+        driver, channels=["whatsapp"], purposes=["service"], source="staff", evidence="call 12 Nov", by=NANDI
+    )
+
+
+def test_steps_done_while_opted_out_complete_when_consent_is_back() -> None:
+    driver = driver_at(S.INVITED)
+    consent.withdraw(driver, source="staff", by=NANDI)
+    for step in Organisation.current().required_steps:
+        drivers.complete_step(driver, step, by=NANDI)
+    assert driver.onboarding_status == S.OPTED_OUT
+
+    grant(driver)
+
+    rows = driver.status_changes.order_by("sequence").values_list("to_status", "trigger")
+    assert list(rows)[-3:] == [
+        (S.INVITED, T.CONSENT_GRANTED),
+        (S.ONBOARDING_STARTED, T.STEPS_COMPLETED),
+        (S.ONBOARDING_COMPLETED, T.STEPS_COMPLETED),
+    ]
+    assert driver.onboarding_status == S.ONBOARDING_COMPLETED
+    assert driver.onboarding_complete_date == driver.status_changes.latest("sequence").at
+    assert set(drivers.rebuild().values()) == {0}
+
+
+def test_some_steps_done_while_opted_out_lead_back_to_the_status_before() -> None:
+    driver = driver_at(S.INVITED)
+    consent.withdraw(driver, source="staff", by=NANDI)
+    for step in Organisation.current().required_steps[:-1]:
+        drivers.complete_step(driver, step, by=NANDI)
+
+    grant(driver)
+
+    assert driver.onboarding_status == S.INVITED
+
+
+def test_who_was_moved_back_by_staff_returns_there_when_consent_is_back() -> None:
+    driver = driver_at(S.INVITED)
+    for step in Organisation.current().required_steps:
+        drivers.complete_step(driver, step, by=NANDI, at=MONDAY)
+    drivers.change_status(driver, S.INVITED, reason="Another phone", by=NANDI)
+    consent.withdraw(driver, source="staff", by=NANDI)
+
+    grant(driver)
+
+    assert driver.onboarding_status == S.INVITED
 
 
 def test_a_step_twice_or_of_no_checklist_is_refused() -> None:

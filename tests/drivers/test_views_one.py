@@ -273,6 +273,25 @@ def test_a_step_is_unticked_without_moving_the_driver_back(staff: Client) -> Non
     assert (driver.onboarding_status, driver.steps.count()) == ("onboarding_started", 0)
 
 
+def test_the_undo_of_an_untick_brings_the_step_back_as_it_was(staff: Client) -> None:
+    driver = make_driver()
+    at = datetime(2025, 11, 3, 8, tzinfo=UTC)
+    drivers.complete_step(driver, "app_installed", by=NANDI, at=at)
+
+    answer = post(staff, "driver_step_undo", driver.pk, "app_installed")
+    assert not driver.steps.exists()
+    back = staff.post(undo_address(answer), headers=HTMX)
+
+    step = driver.steps.get()
+    assert (step.done_at, step.done_by) == (at, str(NANDI))
+    assert "App installed: done" in back.content.decode()
+    for entry in ("0", "9" * 40, "-1", "x"):
+        refused = staff.post(
+            f"{reverse('driver_step', args=[driver.pk, 'app_tested'])}?entry={entry}", headers=HTMX
+        )
+        assert (refused.status_code, refused.content.decode()) == (409, "There is nothing to undo here.")
+
+
 def test_an_unknown_step_is_refused(staff: Client) -> None:
     answer = post(staff, "driver_step", make_driver().pk, "tyres_checked")
 

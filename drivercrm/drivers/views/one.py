@@ -15,6 +15,7 @@ from django.views.decorators.http import require_POST
 from drivercrm.accounts.models import User
 from drivercrm.accounts.permissions import Can, PageRequest, needs
 from drivercrm.core import clock
+from drivercrm.core.converters import MOST_DIGITS
 from drivercrm.core.errors import Refused
 from drivercrm.drivers import queries
 from drivercrm.drivers import workflow as drivers
@@ -197,9 +198,13 @@ def driver_owner(request: PageRequest, pk: UUID) -> HttpResponse:
 @require_POST
 @needs(Can.EDIT_DRIVERS)
 def driver_step(request: PageRequest, pk: UUID, step: str) -> HttpResponse:
-    """Ticks a step of the checklist."""
+    """Ticks a step of the checklist; with the entry of its untick, it is done again as it was."""
     driver = get_object_or_404(Driver, pk=pk)
-    act = drivers.complete_step(driver, step, by=request.access.actor)
+    entry = request.GET.get("entry", "")
+    if entry:
+        act = drivers.restore_step(driver, step, _row_number(entry), by=request.access.actor)
+    else:
+        act = drivers.complete_step(driver, step, by=request.access.actor)
     undo = reverse("driver_step_undo", args=[pk, step])
     toast(request, f"{queries.step_name(step)}: done", f"{undo}?act={act}")
     return changed(request, _page(driver))
@@ -211,9 +216,15 @@ def driver_step_undo(request: PageRequest, pk: UUID, step: str) -> HttpResponse:
     """Unticks a step; with the act that ticked it, the move that it caused goes back too."""
     driver = get_object_or_404(Driver, pk=pk)
     act = _uuid_or_none(request.GET.get("act", ""))
-    drivers.undo_step(driver, step, by=request.access.actor, act=act)
-    toast(request, f"{queries.step_name(step)}: not done", reverse("driver_step", args=[pk, step]))
+    entry = drivers.undo_step(driver, step, by=request.access.actor, act=act)
+    undo = reverse("driver_step", args=[pk, step])
+    toast(request, f"{queries.step_name(step)}: not done", f"{undo}?entry={entry}")
     return changed(request, _page(driver))
+
+
+def _row_number(text: str) -> int:
+    """A number that an entry may have; 0, which none has, for anything else."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS else 0
 
 
 def _uuid_or_none(text: str) -> UUID | None:

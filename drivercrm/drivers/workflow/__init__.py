@@ -9,7 +9,12 @@ from drivercrm.drivers.workflow.bulk import (
     reopen_closed,
     update_many,
 )
-from drivercrm.drivers.workflow.checklist import complete_step, undo_step
+from drivercrm.drivers.workflow.checklist import (
+    complete_step,
+    complete_who_has_done_all,
+    restore_step,
+    undo_step,
+)
 from drivercrm.drivers.workflow.details import (
     EDITABLE,
     IDENTITY_OF,
@@ -54,6 +59,7 @@ __all__ = [
     "change_view",
     "complete_follow_up",
     "complete_step",
+    "complete_who_has_done_all",
     "create",
     "create_many",
     "default_channel",
@@ -75,6 +81,7 @@ __all__ = [
     "rebuild",
     "reopen_closed",
     "reopen_follow_ups",
+    "restore_step",
     "restore_view",
     "save_view",
     "set_follow_ups",

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django.db import transaction
 
+from drivercrm.accounts.models import Organisation
 from drivercrm.core import clock
 from drivercrm.core.actors import Actor
 from drivercrm.core.errors import Refused
@@ -25,7 +26,7 @@ from drivercrm.drivers.events import (
 )
 from drivercrm.drivers.models import Driver, FollowUp, StatusChange
 from drivercrm.drivers.moves import STAGE_DATES, History, moves_for, path_of
-from drivercrm.drivers.queries import locked
+from drivercrm.drivers.queries import locked, locked_one
 from drivercrm.drivers.workflow.follow_ups import end_follow_ups
 from drivercrm.journal import workflow as journal
 
@@ -150,10 +151,7 @@ def change_status(driver: Driver, to: str, *, reason: str, by: Actor, at: dateti
     _check_staff_move(to, reason)
     act = uuid7()
     with transaction.atomic():
-        held = locked([driver.pk])
-        if not held:
-            raise Refused("gone", "This driver no longer exists.")
-        now = held[0].onboarding_status
+        now = locked_one(driver.pk).onboarding_status
         if now == OnboardingStatus.OPTED_OUT:
             raise Refused("opted_out", f"{driver.greeting} has opted out. {OPT_OUT_IS_CONSENTS}")
         if now == to:
@@ -280,6 +278,14 @@ def opt_out(driver: Driver, *, by: Actor, at: datetime, reason: str, act: UUID |
 
 
 def opt_in_again(driver: Driver, *, by: Actor, at: datetime, reason: str) -> None:
-    """Consent was granted again: back to the status before. Called by consent alone (spec §3)."""
-    trigger([driver.pk], Trigger.CONSENT_GRANTED, by=by, at=at, reason=reason)
+    """Consent was granted again: back to the status before. Called by consent alone (spec §3).
+
+    Who did the last required step while opted out, and had never completed onboarding, completes it now: no
+    other tick would come to say so.
+    """
+    with transaction.atomic():
+        if trigger([driver.pk], Trigger.CONSENT_GRANTED, by=by, at=at, reason=reason):
+            last = queries.last_done(driver.pk, Organisation.current().required_steps)
+            if last and Driver.objects.filter(pk=driver.pk, onboarding_complete_date__isnull=True).exists():
+                trigger([driver.pk], Trigger.STEPS_COMPLETED, by=by, at=max(at, last))
     driver.refresh_from_db()
