@@ -19,9 +19,10 @@ class ConsentGranted(Event):
 
 @dataclass(frozen=True)
 class ConsentWithdrawn(Event):
-    """This driver said no, on these channels for these purposes."""
+    """This driver said no, on these channels for these purposes; `reason` where somebody else said it for them."""
 
     name: ClassVar[str] = "consent.withdrawn"
     driver_ids: list[UUID]
     channels: list[str]
     purposes: list[str]
+    reason: str = ""

@@ -10,14 +10,18 @@ from django.test import Client
 
 from drivercrm.accounts import workflow as accounts
 from drivercrm.accounts.enums import Role
+from drivercrm.accounts.models import Organisation
 from drivercrm.consent import queries
 from drivercrm.consent import workflow as consent
-from drivercrm.consent.models import SuppressedAddress
+from drivercrm.consent.models import ConsentEvent, SuppressedAddress
+from drivercrm.core import clock
 from drivercrm.core.ids import uuid7
+from drivercrm.desk import audit
 from drivercrm.drivers import workflow as drivers
 from drivercrm.drivers.enums import OnboardingStatus as S
 from drivercrm.drivers.models import ChannelIdentity, Driver
 from drivercrm.jobs import workflow as jobs
+from drivercrm.journal.models import Delivery, Entry
 from tests.factories import NANDI, make_driver
 
 pytestmark = pytest.mark.django_db
@@ -169,3 +173,64 @@ def test_who_shares_an_address_is_found_by_indexes_alone() -> None:
     ):
         assert re.search(rf"(INDEX|Index.*|on) {name}\b", plan), plan
     assert [plan for plan in plans if re.search(r"SCAN (drivers|channel_)|Seq Scan on drivers", plan)] == []
+
+
+# What the journal tells
+
+SAID = "Somebody with this address said no"
+
+
+def withdrawals() -> list[tuple[Any, dict[str, Any]]]:
+    """Who the journal says has withdrawn, and what it keeps of it, in its order."""
+    found = Entry.objects.filter(name="consent.withdrawn").order_by("pk")
+    return [(entry.driver_id, entry.data) for entry in found]
+
+
+def test_the_journal_tells_of_everybody_whom_a_no_has_reached_and_why() -> None:
+    one, other = two({"phone": NUMBER}, {"phone": NUMBER, "email": "lerato@x.co.za"})
+    agree(other, "phone", "email")
+
+    consent.withdraw(one, channels=["phone"], source="staff", by=NANDI)
+
+    pairs = {"channels": ["phone"], "purposes": ["service", "marketing"]}
+    assert withdrawals() == [
+        (other.pk, {"driver_ids": [str(other.pk)], **pairs, "reason": SAID}),
+        (one.pk, {"driver_ids": [str(one.pk)], **pairs, "reason": ""}),
+    ]
+    events = ConsentEvent.objects.filter(driver=other, kind="withdrawn")
+    assert set(events.values_list("source", "evidence", "actor")) == {("address", SAID, str(NANDI))}
+    line = audit.lines(
+        [Entry.objects.get(name="consent.withdrawn", driver_id=other.pk)], Organisation.current()
+    )[0]
+    assert (line.what, [record.name for record in line.records]) == ("Recorded a withdrawal", ["Lerato"])
+    assert sorted(line.changes) == ["Channels: phone", "Purposes: service, marketing", f"Reason: {SAID}"]
+
+
+def test_who_has_said_no_already_is_not_told_of_again() -> None:
+    one, other = two({"phone": NUMBER}, {"phone": NUMBER})
+    consent.withdraw(one, source="staff", by=NANDI)
+    events = ConsentEvent.objects.count()
+    assert [pk for pk, _ in withdrawals()] == [other.pk, one.pk]
+
+    consent.withdraw(one, source="staff", by=NANDI)
+
+    assert [pk for pk, _ in withdrawals()] == [other.pk, one.pk, one.pk]
+    assert ConsentEvent.objects.count() == events + 8  # what the driver said twice, nothing for the other one
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_address_that_was_bound_before_is_told_of_once_with_its_reason() -> None:
+    gone = make_driver(phone=NUMBER)
+    consent.withdraw(gone, channels=["phone"], source="staff", by=NANDI)
+    drivers.delete_untouched([gone.pk], by=NANDI)
+    Entry.objects.filter(name="consent.withdrawn").delete()
+
+    new = make_driver(phone=NUMBER)
+    jobs.worker(clockwork=False).drain()
+    consent.carry_over_suppression([new], by=NANDI, at=clock.now(), act=uuid7())
+    jobs.worker(clockwork=False).drain()
+
+    pairs = {"channels": ["phone"], "purposes": ["service", "marketing"]}
+    assert withdrawals() == [(new.pk, {"driver_ids": [str(new.pk)], **pairs, "reason": SAID})]
+    assert ConsentEvent.objects.filter(driver=new).count() == 2
+    assert Delivery.objects.filter(done_at__isnull=True).count() == 0

@@ -16,7 +16,7 @@ from drivercrm.drivers import workflow as drivers
 from drivercrm.drivers.models import Driver
 from drivercrm.imports import queries
 from drivercrm.imports import workflow as imports
-from drivercrm.imports.enums import Decision, ImportState
+from drivercrm.imports.enums import Decision, ImportState, RowVerdict
 from drivercrm.imports.models import Import, ImportRow
 from drivercrm.journal.models import Entry
 from tests.factories import NANDI, make_driver, make_user
@@ -94,6 +94,37 @@ def test_those_who_share_an_address_with_somebody_opted_out_are_put_back() -> No
     before = dump()
     of = staged([["Ayanda Zulu", "0820000001", "opted out"]], ["Name", "Phone", "Status"])
     imports.settle(of, 2, Decision.ANOTHER, by=NANDI)
+
+    of = applied(of)
+    friend.refresh_from_db()
+    assert (friend.onboarding_status, friend.communication_opt_in) == ("opted_out", False)
+    assert imports.undo(of, by=NANDI) is None
+
+    assert differing(before, dump()) == []
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "heading", "cell"),
+    [
+        ("whatsapp_number", "+27820000001", "WhatsApp", "0820000001"),
+        ("email", "Bongi@example.org", "Email", "bongi@example.org"),
+        ("telegram_username", "bongi_c", "Telegram", "@Bongi_C"),
+    ],
+)
+def test_whoever_shares_any_address_with_somebody_opted_out_is_put_back(
+    column: str, value: str, heading: str, cell: str
+) -> None:
+    make_driver("Zodwa Cele", by=SYNC, **{column: value})
+    friend = make_driver("Bongi Cele", by=SYNC)
+    Driver.objects.filter(pk=friend.pk).update(**{column: value})  # on both records, and one's identity
+    friend.refresh_from_db()
+    channel = {"whatsapp_number": "whatsapp", "email": "email", "telegram_username": "telegram"}[column]
+    consent.grant(friend, channels=[channel], purposes=["service"], source="call", evidence="x", by=NANDI)
+    before = dump()
+    rows = [["Ayanda Zulu", "0830000009", cell, "opted out"]]
+    of = staged(rows, ["Name", "Phone", heading, "Status"])
+    if ImportRow.objects.get(of=of).verdict == RowVerdict.REVIEW:
+        imports.settle(of, 2, Decision.ANOTHER, by=NANDI)
 
     of = applied(of)
     friend.refresh_from_db()

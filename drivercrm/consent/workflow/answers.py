@@ -18,8 +18,10 @@ from drivercrm.core.ids import uuid7
 from drivercrm.drivers import workflow as drivers
 from drivercrm.drivers.enums import OnboardingStatus
 from drivercrm.drivers.models import Driver
-from drivercrm.drivers.queries import locked
+from drivercrm.drivers.queries import locked, locked_one, locked_with
 from drivercrm.journal import workflow as journal
+
+BY_ADDRESS = "Somebody with this address said no"
 
 
 def grant(
@@ -43,7 +45,7 @@ def grant(
         )
     moment = _not_in_future(at)
     with transaction.atomic():
-        one = locked([driver.pk])[0]
+        one = locked_one(driver.pk)
         pairs = [(channel, purpose) for channel in channels for purpose in purposes]
         write([one], ConsentEventKind.GRANTED, pairs, source, evidence, wording, by, moment, uuid7())
         # a paper of May that is found after a stop of June grants nothing, and frees no address
@@ -83,8 +85,7 @@ def withdraw(
     moment = _not_in_future(at)
     pairs = [(channel, purpose) for channel in channels for purpose in purposes]
     with transaction.atomic():
-        shared = sharers_of(driver)
-        one, *others = sorted(locked([driver.pk, *shared]), key=lambda each: each.pk != driver.pk)
+        one, others = locked_with(driver.pk, sharers_of(driver))
         _withdraw(one, pairs, source=source, evidence=evidence, wording=wording, by=by, at=moment, act=act)
         bound = bind(one, set(channels))
         for other in others:
@@ -120,7 +121,10 @@ def _withdraw(
 def _withdraw_address(
     driver: Driver, channels: Iterable[str], *, by: Actor, at: datetime, act: UUID | None = None
 ) -> bool:
-    """Somebody said no with this driver's address: the channels that use it are withdrawn here too."""
+    """Somebody said no with this driver's address: the channels that use it are withdrawn here too.
+
+    The journal tells it of this driver as well. False when nothing was left to withdraw.
+    """
     states = queries.states([driver.pk])[driver.pk]
     pairs = [
         (channel, purpose)
@@ -129,7 +133,11 @@ def _withdraw_address(
         if states.get((channel, purpose)) != ConsentState.WITHDRAWN
     ]
     if pairs:
-        _withdraw(driver, pairs, source="address", by=by, at=at, act=act)
+        _withdraw(driver, pairs, source="address", evidence=BY_ADDRESS, by=by, at=at, act=act)
+        channels, purposes = (list(dict.fromkeys(part)) for part in zip(*pairs, strict=True))
+        journal.announce(
+            ConsentWithdrawn([driver.pk], channels, purposes, BY_ADDRESS), by=by, driver_id=driver.pk
+        )
     return bool(pairs)
 
 

@@ -18,6 +18,7 @@ from django.db.models import Q
 
 from drivercrm.consent import workflow as consent
 from drivercrm.consent.enums import Purpose
+from drivercrm.consent.models import ConsentEvent
 from drivercrm.core import clock
 from drivercrm.core.actors import Actor, automation
 from drivercrm.core.addresses import mail_key
@@ -328,7 +329,9 @@ class _Writing:
             at=self.now,
             act=self.of.act,
         )
-        touched = Driver.objects.filter(pk__in=sharing, updated_at=self.now).values_list("pk", flat=True)
+        # the act is compared here: asked for it, a database may read all that the import has written so far
+        said = ConsentEvent.objects.filter(driver_id__in=sharing).values_list("driver_id", "act")
+        touched = {pk for pk, act in said if act == self.of.act}
         self.others |= {pk: stood[pk] for pk in touched if stood[pk] != self.now and pk not in self.others}
 
     def _move(self, rows: Sequence[tuple[Mapping[str, str], UUID]]) -> None:

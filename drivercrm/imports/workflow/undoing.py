@@ -188,7 +188,9 @@ def _restore_others(of: Import, rows: Sequence[ImportRow], by: Actor) -> None:
         said = consent.take_back_import(of.act, list(stood), moments=[moment])
         moved_on = drivers.forget_moves(of.act, set(stood) - said, by=by)
         drivers.reopen_closed(list(set(stood) - said - moved_on), moment, by=by)
-        written = {pk: drivers.Written({}, (before[pk], moment)) for pk in set(stood) - said - moved_on}
+        # a no where nobody had said yes wrote to the ledger alone: the record stands as it stood before
+        after = {pk: at if at == before[pk] else moment for pk, at in stood.items()}
+        written = {pk: drivers.Written({}, (before[pk], after[pk])) for pk in set(stood) - said - moved_on}
         drivers.put_back_many(written, by=by, stood=stood)
 
 
