@@ -17,7 +17,7 @@ from drivercrm.core.ids import uuid7
 from drivercrm.drivers import workflow as drivers
 from drivercrm.drivers.enums import Trigger
 from drivercrm.drivers.models import Driver
-from drivercrm.drivers.queries import locked
+from drivercrm.drivers.queries import locked, locked_one
 from drivercrm.journal import workflow as journal
 
 STATUS_OF_CALL: dict[tuple[str, str], CommunicationStatus] = {
@@ -63,7 +63,7 @@ def log_call(
     is_answered = status == CommunicationStatus.REPLIED
     is_delivered = is_answered or status == CommunicationStatus.DELIVERED
     with transaction.atomic():
-        Driver.objects.select_for_update(of=("self",)).get(pk=driver.pk)
+        locked_one(driver.pk)
         known = Communication.objects.filter(pk=call_id, driver=driver).first() if call_id else None
         if known:
             return known

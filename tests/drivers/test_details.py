@@ -1,9 +1,12 @@
 """Details and addresses: edits, what they keep beside, and how they are taken back."""
 
+import json
+
 import pytest
 from django.test import Client
 from django.urls import reverse
 
+from drivercrm.accounts import workflow as accounts
 from drivercrm.accounts.enums import Role
 from drivercrm.core import clock
 from drivercrm.core.errors import Refused
@@ -243,3 +246,85 @@ def test_what_has_moved_on_since_stays_a_persons() -> None:
 
     driver.refresh_from_db()
     assert (driver.area, driver.language, driver.edited_fields) == ("Umlazi", "", ["area"])
+
+
+# A way to reach the driver
+
+
+WAYS = {
+    "phone": "+27821234567",
+    "whatsapp_number": "+27831234567",
+    "email": "sipho@example.org",
+    "telegram_username": "sipho",
+}
+NO_WAY = "Add a phone number, a mail or another way to reach this driver."
+
+
+@pytest.mark.parametrize("field", WAYS)
+def test_the_last_way_to_reach_a_driver_cannot_be_taken_away(field: str) -> None:
+    driver = drivers.create({"name": "Sipho", field: WAYS[field]}, source="person", by=NANDI)
+
+    with pytest.raises(Refused) as refusal:
+        drivers.edit(driver, {field: "", "area": "Umlazi"}, by=NANDI)
+
+    assert (refusal.value.code, refusal.value.sentence, refusal.value.field) == ("unreachable", NO_WAY, field)
+    row = Driver.objects.filter(pk=driver.pk).values(field, "area").get()
+    assert row == {field: WAYS[field], "area": ""}
+
+
+def test_a_way_may_go_when_another_one_stays_or_comes() -> None:
+    driver = make_driver(phone="+27821234567", email="sipho@example.org")
+
+    drivers.edit(driver, {"phone": ""}, by=NANDI)
+    drivers.edit(driver, {"email": "", "telegram_username": "@sipho"}, by=NANDI)
+
+    row = Driver.objects.values_list("phone", "email", "telegram_username").get(pk=driver.pk)
+    assert row == (None, None, "sipho")
+
+
+def test_who_cannot_be_reached_already_may_be_edited_and_the_edit_undone() -> None:
+    driver = make_driver()
+    Driver.objects.filter(pk=driver.pk).update(phone=None)
+    ChannelIdentity.objects.filter(driver=driver).delete()
+
+    drivers.edit(driver, {"area": "Umlazi", "phone": ""}, by=NANDI)
+    entry = drivers.edit(driver, {"email": "sipho@example.org"}, by=NANDI)
+    assert entry is not None
+    drivers.undo_edit(entry, by=NANDI)
+
+    assert Driver.objects.values_list("area", "phone", "email").get(pk=driver.pk) == ("Umlazi", None, None)
+
+
+def test_an_undo_takes_no_last_way_away_either() -> None:
+    driver = make_driver(phone="+27821234567")
+    entry = drivers.edit(driver, {"telegram_username": "sipho"}, by=NANDI)
+    drivers.edit(driver, {"phone": ""}, by=NANDI)
+    assert entry is not None
+
+    with pytest.raises(Refused, match="another way to reach") as refusal:
+        drivers.undo_edit(entry, by=NANDI)
+
+    driver.refresh_from_db()
+    assert (refusal.value.code, driver.telegram_username) == ("unreachable", "sipho")
+
+
+def test_over_the_api_and_on_the_page_the_last_way_stays(client: Client) -> None:
+    _, secret = accounts.create_token("CRM", role=Role.OPERATIONS, by=NANDI)
+    driver = make_driver(phone="+27821234567")
+    client.force_login(make_user(Role.OPERATIONS))
+
+    sent = Client(HTTP_AUTHORIZATION=f"Bearer {secret}").patch(
+        f"/api/v1/drivers/{driver.pk}", json.dumps({"phone": None}), content_type="application/json"
+    )
+    shown = {"name": driver.name, "preferred_channel": "whatsapp", "phone": "", "seen_phone": "+27821234567"}
+    page = client.post(reverse("driver_details", args=[driver.pk]), shown)
+
+    said = sent.json()
+    assert (sent.status_code, said["code"], said["detail"], said["field"]) == (
+        422,
+        "unreachable",
+        NO_WAY,
+        "phone",
+    )
+    assert (page.status_code, NO_WAY in page.content.decode()) == (422, True)
+    assert Driver.objects.get(pk=driver.pk).phone == "+27821234567"

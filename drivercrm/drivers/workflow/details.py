@@ -28,9 +28,10 @@ from drivercrm.drivers.events import (
     DriverEdited,
 )
 from drivercrm.drivers.models import ChannelIdentity, Driver
-from drivercrm.drivers.queries import check_owner, locked
+from drivercrm.drivers.queries import check_owner, locked, locked_one
 from drivercrm.journal import workflow as journal
 from drivercrm.journal.events import FieldChange
+from drivercrm.journal.models import Change
 
 CHUNK = 500
 
@@ -49,6 +50,8 @@ EDITABLE = (
     "pathpulse_account_id",
     "notes",
 )
+WAYS = ("phone", "whatsapp_number", "email", "telegram_username")
+UNREACHABLE = "Add a phone number, a mail or another way to reach this driver."
 UNIQUE_LABELS = {"timo_driver_id": "Timo driver ID", "pathpulse_account_id": "PathPulse account"}
 
 
@@ -59,10 +62,8 @@ def create(values: dict[str, Any], *, source: str, by: Actor, owner: User | None
     clean = _clean(values)
     if not clean.get("name"):
         raise Refused("name_missing", "A driver needs a name.", field="name")
-    if not any(clean.get(field) for field in ("phone", "whatsapp_number", "email", "telegram_username")):
-        raise Refused(
-            "unreachable", "Add a phone number, a mail or another way to reach this driver.", field="phone"
-        )
+    if not _ways(clean):
+        raise Refused("unreachable", UNREACHABLE, field="phone")
     clean.setdefault("preferred_channel", default_channel(clean.get("phone") or clean.get("whatsapp_number")))
     with _taken_values_refused(), transaction.atomic():
         _check_unique(clean, exclude=None)
@@ -92,13 +93,14 @@ def edit(
     """Changes details and returns the journal entry's id, for undo; None when nothing differs.
 
     `expected` holds the values that the person saw: where somebody changed one since, it refuses, keeping both.
+    It refuses too what `create` does, and taking away the last way to reach the driver.
     """
     values = {field: value for field, value in values.items() if field in EDITABLE}
     clean = _clean(values)
     if "name" in clean and not clean["name"]:
         raise Refused("name_missing", "A driver needs a name.", field="name")
     with _taken_values_refused(), transaction.atomic():
-        held = locked([driver.pk])[0]
+        held = locked_one(driver.pk)
         before = {field: getattr(held, field) for field in clean}
         for field, seen in (expected or {}).items():
             if field in before and (before[field] or "") != (seen or "") and before[field] != clean[field]:
@@ -112,8 +114,10 @@ def edit(
             return None
         changed = {change.field for change in changes}
         _check_unique({field: clean[field] for field in changed}, exclude=driver.pk)
+        had = _ways(vars(held))
         for field, value in clean.items():
             setattr(held, field, value)
+        _check_reachable(held, had)
         firsts = sorted(changed - set(held.edited_fields)) if by.is_person else []
         held.edited_fields = sorted({*held.edited_fields, *firsts})
         held.updated_at = clock.now()
@@ -168,8 +172,10 @@ def undo_edit(entry_id: int, *, by: Actor, only: UUID | None = None) -> int:
             raise Refused("nothing_to_undo", "There is nothing to undo here.")
         drivers = {driver.pk: driver for driver in locked({change.object_id for change in changes})}
         undone: list[FieldChange] = []
+        had: dict[UUID, list[str]] = {}
         for change in changes:
             driver = drivers.get(change.object_id)
+            had.setdefault(change.object_id, _ways(vars(driver)) if driver else [])
             column = "owner_id" if change.field == "owner" else change.field
             if driver is None or _as_json(getattr(driver, column)) != change.after:
                 continue
@@ -187,6 +193,8 @@ def undo_edit(entry_id: int, *, by: Actor, only: UUID | None = None) -> int:
             driver.edited_fields = [one for one in driver.edited_fields if one not in firsts & back.keys()]
             _take_back_handed_on(driver, back)
             _check_unique(back, exclude=driver.pk, is_return=True)
+            if _has_lost_a_way(driver, since=entry_id):
+                _check_reachable(driver, had[driver.pk])
             driver.updated_at = clock.now()
         fields = ["owner" if column == "owner_id" else column for column in columns]
         Driver.objects.bulk_update(touched, [*fields, "edited_fields", "updated_at"], batch_size=CHUNK)
@@ -212,6 +220,23 @@ def _taken_values_refused() -> Iterator[None]:
         raise Refused(
             "value_taken", "Somebody has just given one of these values to another driver."
         ) from error
+
+
+def _ways(values: Mapping[str, Any]) -> list[str]:
+    """The columns with a way to reach this driver."""
+    return [field for field in WAYS if values.get(field)]
+
+
+def _check_reachable(driver: Driver, had: Sequence[str]) -> None:
+    """Refuses to take the last way away; who had none already may have other details changed."""
+    if had and not _ways(vars(driver)):
+        raise Refused("unreachable", UNREACHABLE, field=had[0])
+
+
+def _has_lost_a_way(driver: Driver, *, since: int) -> bool:
+    """Whether an address was taken off the record after this entry: before it, there was a way that is gone."""
+    later = Change.objects.filter(object_id=driver.pk, entry_id__gt=since, field__in=WAYS)
+    return not all(later.values_list("after", flat=True))
 
 
 def _as_json(value: Any) -> Any:
