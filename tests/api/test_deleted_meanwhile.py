@@ -17,9 +17,10 @@ from drivercrm.communications.enums import CallOutcome, Direction
 from drivercrm.communications.models import Communication
 from drivercrm.consent import workflow as consent
 from drivercrm.consent.models import ConsentEvent, SuppressedAddress
+from drivercrm.core import clock
 from drivercrm.core.errors import Refused
 from drivercrm.drivers import workflow as drivers
-from drivercrm.drivers.models import Driver
+from drivercrm.drivers.models import Driver, FollowUp
 from drivercrm.journal.models import Entry
 from tests.factories import NANDI, make_driver, make_user
 
@@ -32,6 +33,12 @@ VERBS: dict[str, Callable[[Driver], Any]] = {
     "change the status": lambda one: drivers.change_status(one, "invited", reason="x", by=NANDI),
     "tick a step": lambda one: drivers.complete_step(one, "app_installed", by=NANDI),
     "untick a step": lambda one: drivers.undo_step(one, "app_installed", by=NANDI),
+    "note usage": lambda one: drivers.note_usage(one, clock.today(), by=NANDI),
+    "set a follow-up": lambda one: drivers.set_follow_ups(
+        [one.pk], due_at=clock.now(), is_all_day=True, reason="", owner=None, by=NANDI
+    ),
+    "complete a follow-up": lambda one: drivers.complete_follow_up(FollowUp(driver=one), by=NANDI),
+    "move a follow-up": lambda one: drivers.move_follow_up(FollowUp(driver=one), reason="x", by=NANDI),
     "grant": lambda one: consent.grant(
         one, channels=["whatsapp"], purposes=["service"], source="staff", evidence="call", by=NANDI
     ),
@@ -106,6 +113,7 @@ def test_a_program_is_told_so(
 PAGES = [
     ("drivers.views.one", "driver_details", {"name": "New", "preferred_channel": "email", "area": "Umlazi"}, 422),
     ("drivers.views.one", "driver_step", {}, 409),
+    ("drivers.views.one", "driver_follow_ups", {"on": "2030-01-07", "at": ""}, 422),
     ("drivers.views.one", "driver_status", {"to": "invited", "reason": "x"}, 422),
     ("consent.views", "driver_consent_grant",
      {"channels": ["email"], "purposes": ["service"], "source": "phone call", "evidence": "x"}, 422),

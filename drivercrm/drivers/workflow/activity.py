@@ -15,7 +15,7 @@ from drivercrm.drivers.enums import (
 )
 from drivercrm.drivers.models import Driver
 from drivercrm.drivers.moves import History
-from drivercrm.drivers.queries import locked
+from drivercrm.drivers.queries import locked, locked_one
 from drivercrm.drivers.workflow.checklist import tick
 from drivercrm.drivers.workflow.status import CHUNK, trigger
 
@@ -26,7 +26,7 @@ def note_usage(driver: Driver, day: date, *, by: Actor) -> None:
     """The driver used the app on a local day: keeps `last_active_date`, proves four steps, makes active (spec §3)."""
     organisation = Organisation.current()
     with transaction.atomic():
-        held = locked([driver.pk])[0]
+        held = locked_one(driver.pk)
         moment = clock.day_start(day)
         if held.last_active_date is None or held.last_active_date < moment:
             Driver.objects.filter(pk=driver.pk).update(last_active_date=moment, updated_at=clock.now())

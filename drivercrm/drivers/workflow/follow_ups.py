@@ -24,7 +24,7 @@ from drivercrm.drivers.events import (
     FollowUpSet,
 )
 from drivercrm.drivers.models import Driver, FollowUp
-from drivercrm.drivers.queries import check_owner, locked
+from drivercrm.drivers.queries import check_owner, locked, locked_one
 from drivercrm.journal import workflow as journal
 from drivercrm.journal.events import FieldChange
 
@@ -46,13 +46,14 @@ def set_follow_ups(
 ) -> list[FollowUp]:
     """One follow-up for each driver; `next_follow_up_date` follows in the same transaction (spec §5.5).
 
-    Refuses an owner whose role may do nothing for a driver. Drivers who opted out are left out; one alone is refused.
+    Refuses an owner whose role may do nothing for a driver. Drivers who opted out or are gone are left out;
+    one alone is refused.
     """
     check_owner(owner)
     reason = _checked_reason(reason)
     now = clock.now()  # one moment for all, so that they can be found again together
     with transaction.atomic():
-        drivers = locked(driver_ids)
+        drivers = [locked_one(driver_ids[0])] if len(driver_ids) == 1 else locked(driver_ids)
         opted_out = [driver for driver in drivers if driver.onboarding_status == OnboardingStatus.OPTED_OUT]
         if opted_out and len(drivers) == 1:
             raise Refused("opted_out", f"{drivers[0].greeting} has opted out and takes no follow-ups.")
@@ -87,7 +88,7 @@ def set_follow_ups(
 def complete_follow_up(follow_up: FollowUp, *, by: Actor) -> None:
     """Marks one done; refuses one that has ended already."""
     with transaction.atomic():
-        locked([follow_up.driver_id])
+        locked_one(follow_up.driver_id)
         fresh = FollowUp.objects.get(pk=follow_up.pk)
         if fresh.done_at is not None:
             raise Refused("follow_up_ended", "This follow-up is done already.")
@@ -113,7 +114,7 @@ def move_follow_up(
     if reason is not None:
         wanted["reason"] = _checked_reason(reason)
     with transaction.atomic():
-        locked([follow_up.driver_id])
+        locked_one(follow_up.driver_id)
         before = FollowUp.objects.filter(pk=follow_up.pk, done_at__isnull=True).first()
         if before is None:
             raise Refused("follow_up_ended", "This follow-up is done already.")
