@@ -1,6 +1,6 @@
 """Reads: which drivers a list may be about, and where imports stand."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Container, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -85,8 +85,11 @@ class Neighbours:
         )
 
 
-def neighbours(keys: Keys, also: Collection[UUID] = ()) -> Neighbours:
-    """Every driver that holds one of these ids, numbers or mails, and the ones named; eleven short queries at most."""
+def neighbours(keys: Keys, also: Collection[UUID] = (), *, for_update: bool = False) -> Neighbours:
+    """Every driver that holds one of these ids, numbers or mails, and the ones named; eleven short queries at most.
+
+    `for_update`, inside a transaction: what is read of them is still so when the transaction writes.
+    """
     numbers: dict[str, list[UUID]] = {}
     mails: dict[str, list[UUID]] = {}
     held = ChannelIdentity.objects.filter(until__isnull=True)
@@ -114,10 +117,10 @@ def neighbours(keys: Keys, also: Collection[UUID] = ()) -> Neighbours:
     timo_ids: dict[str, UUID] = {}
     pathpulse_ids: dict[str, UUID] = {}
     telegrams: dict[str, UUID] = {}
-    rows = Driver.objects.filter(pk__in=listed(ids)).values(
-        "id", "edited_fields", "first_contact_date", *SEEN
-    )
-    for row in rows:
+    around = Driver.objects.filter(pk__in=listed(ids)).order_by("pk")
+    if for_update:
+        around = around.select_for_update(of=("self",))
+    for row in around.values("id", "edited_fields", "first_contact_date", *SEEN):
         pk = row["id"]
         drivers[pk] = _known(row)
         timo_ids[row["timo_driver_id"] or ""] = pk
@@ -125,7 +128,18 @@ def neighbours(keys: Keys, also: Collection[UUID] = ()) -> Neighbours:
         telegrams[(row["telegram_username"] or "").casefold()] = pk
     for by_key in (timo_ids, pathpulse_ids, telegrams):
         by_key.pop("", None)
+    if len(drivers) < len(ids):
+        _forget_missing(places, drivers)
     return Neighbours(drivers, timo_ids, pathpulse_ids, telegrams, numbers, mails, left_numbers, left_mails)
+
+
+def _forget_missing(places: Iterable[dict[str, list[UUID]]], drivers: Container[UUID]) -> None:
+    """Somebody was deleted between two of the queries."""
+    for place in places:
+        for value, holding in list(place.items()):
+            place[value] = [pk for pk in holding if pk in drivers]
+            if not place[value]:
+                del place[value]
 
 
 def _with_ids(keys: Keys) -> set[UUID]:

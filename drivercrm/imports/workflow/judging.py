@@ -167,7 +167,7 @@ class Judging:
         self, staged: Sequence[Staged], candidates: Sequence[Candidate], was: Mapping[int, UUID]
     ) -> list[Judged]:
         """The next rows of a running list; `was` are the drivers that rows were about: they go in for no others."""
-        return self._judged(candidates, _said(staged), was)
+        return self._judged(candidates, _said(staged), was, for_update=True)
 
     def _read(self, row: Staged) -> Candidate:
         return self._repairer.row(row_of(row))
@@ -180,9 +180,14 @@ class Judging:
         return self._repairer.read_before(row.number, from_json(row.values), notes, lambda: row_of(row).cells)
 
     def _judged(
-        self, candidates: Sequence[Candidate], said: Mapping[int, Said], was: Mapping[int, UUID]
+        self,
+        candidates: Sequence[Candidate],
+        said: Mapping[int, Said],
+        was: Mapping[int, UUID],
+        *,
+        for_update: bool = False,
     ) -> list[Judged]:
-        around = queries.neighbours(keys_of(candidates))
+        around = queries.neighbours(keys_of(candidates), for_update=for_update)
         bound = queries.bound_addresses(candidates)
         judged = [
             self._one(one, around, bound, said.get(one.row, SAID_NOTHING), was.get(one.row))

@@ -61,6 +61,7 @@ CHANNELS_OF = {
     "email": ("email",),
     "telegram_username": ("telegram",),
 }
+_ADDRESSES = set(CHANNELS_OF)
 # Columns that are kept by their own rooms' rules, never written as they stand in a list.
 _NOT_WRITTEN = {Target.STATUS, Target.FIRST_CONTACT, Target.OPT_IN}
 
@@ -247,13 +248,16 @@ class _Writing:
 
     def write(self) -> None:
         new = [one for one in self.judged if one.goes_in and self._is_new(one)]
+        old = [one for one in self.judged if one.goes_in and not self._is_new(one)]
         plain = [one for one in new if not one.is_another]
-        self._create(plain, [self._opted_in(one, _plain_values(one)) for one in plain], are_free=True)
+        # an address that a row of this chunk replaces is free for a later row, but until then it is held
+        are_free = not any(one.is_merge or _ADDRESSES & one.judgement.changes.keys() for one in old)
+        self._create(plain, [self._opted_in(one, _plain_values(one)) for one in plain], are_free=are_free)
         for one in new:
             if one.is_another:
                 self._create([one], [self._opted_in(one, _free_values(one))])
         self._settle_new()
-        self._update([one for one in self.judged if one.goes_in and not self._is_new(one)])
+        self._update(old)
         self._keep_rows()
 
     @staticmethod
