@@ -467,3 +467,46 @@ def test_separators_after_the_last_column_do_no_harm() -> None:
     sheet = read(b"Name,Phone" + b"," * 16_000 + b"\r\nThabo Nkosi,0821234567" + b"," * 16_000 + b"\r\n")
 
     assert [row.cells for row in sheet.rows()] == [("Thabo Nkosi", "0821234567")]
+
+
+# How a cell may name shared text 0 so that calamine reads it, and a careless count does not.
+@pytest.mark.parametrize(
+    ("cells", "code"),
+    [
+        ('<c r="A{0}" t="s"><v>000000000</v></c>', "broken_workbook"),
+        ('<c r="A{0}" t="s"><v>+0</v></c>', "broken_workbook"),
+        ('<c r="A{0}" t="s"><v>-1</v></c>', "broken_workbook"),
+        ('<c r="A{0}" t="s"><v>x</v></c>', "broken_workbook"),
+        ('<c r="A{0}" t="s"><v> </v></c>', "broken_workbook"),
+        ('<c r="A{0}" t="s"><v>٠</v></c>', "broken_workbook"),
+        ('<c r="A{0}" t="s"><v>3</v></c>', "broken_workbook"),
+        ('<c r="A{0}" t="s"><v/>z</c><c r="B{0}" t="s"><v>0</v></c>', "too_many_texts"),
+        ('<c r="A{0}" t="s"><v></v><q>z</q></c><c r="B{0}" t="s"><v>0</v></c>', "too_many_texts"),
+        ('<c r="A{0}" t="s"><v> 0 </v></c>', "too_many_texts"),
+        ('<c r="A{0}" t="s"><v>00000000</v></c>', "too_many_texts"),
+    ],
+)
+def test_a_long_text_is_counted_however_its_number_is_written(
+    cells: str, code: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("drivercrm.imports.reading.parts.MAX_TEXT", 1_000_000)
+    texts = "".join(f"<si><t>{text}</t></si>" for text in ("x" * 10_000, "Name", "Phone"))
+    head = '<row r="1"><c r="A1" t="s"><v>1</v></c><c r="B1" t="s"><v>2</v></c></row>'
+    rows = "".join(f'<row r="{number}">{cells.format(number)}</row>' for number in range(2, 203))
+    parts = {"xl/sharedStrings.xml": f'<sst xmlns="{NAMESPACE}">{texts}</sst>'}
+
+    assert refused(workbook(**sheet_xml(head + rows), **parts)).code == code
+
+
+def test_empty_shared_texts_among_many_are_read() -> None:
+    head = '<row r="1"><c r="A1" t="s"><v>0</v></c><c r="B1" t="s"><v>1</v></c></row>'
+    rows = "".join(
+        f'<row r="{number}"><c r="A{number}" t="s"><v/></c><c r="B{number}" t="s"><v>3</v></c></row>'
+        for number in range(2, 10_002)
+    )
+    texts = "".join(f"<si><t>{text}</t></si>" for text in ("Name", "Phone", "x" * 30_000, "0821234567"))
+    parts = {"xl/sharedStrings.xml": f'<sst xmlns="{NAMESPACE}">{texts}</sst>'}
+
+    sheet = read(workbook(**sheet_xml(head + rows), **parts))
+
+    assert next(sheet.rows()).cells == ("", "0821234567")

@@ -33,6 +33,7 @@ _HYPERLINK = re.compile(
     r'\s*HYPERLINK\(\s*"((?:[^"]|"")*)"\s*(?:[,;]\s*"((?:[^"]|"")*)"\s*)?\)\s*', re.IGNORECASE
 )
 _REFERENCE = re.compile(r"([A-Za-z]{1,3})(\d{1,7})(?::([A-Za-z]{1,3})(\d{1,7}))?")
+_INDEX = re.compile("[0-9]{1,8}")
 _DIGITS = "0123456789"
 _BETWEEN = " "  # stands between namespace and local name, and in neither
 _SHEET_ROOTS = frozenset({"worksheet", "chartsheet", "dialogsheet", "macrosheet"})
@@ -154,8 +155,10 @@ class Scanner:
 
         def add(index: str) -> None:
             nonlocal shown
-            place = int(index) if index.isdigit() and len(index) < 9 else MAX_TEXTS
-            shown += self._text_sizes[place] if place < len(self._text_sizes) else 0
+            # calamine also takes numbers that no program writes, such as +0 and 000000000
+            if not _INDEX.fullmatch(index) or int(index) >= len(self._text_sizes):
+                raise _broken()
+            shown += self._text_sizes[int(index)]
             if shown > MAX_TEXT:
                 raise _too_many_texts()
 
@@ -214,10 +217,14 @@ def _shared_text_parser(add: Callable[[str], None]) -> expat.XMLParserType:
         value.append(data)
 
     def end(tag: str) -> None:
-        if value and _local(tag) == "v":
-            parser.CharacterDataHandler = None
-            add("".join(value).strip())
+        if _local(tag) != "v":
+            return
+        # also after an empty value: what stands behind it belongs to no cell
+        parser.CharacterDataHandler = None
+        if value:
+            index = "".join(value).strip()
             value.clear()
+            add(index)
 
     parser.StartElementHandler, parser.EndElementHandler = start, end
     return parser
