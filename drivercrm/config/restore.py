@@ -14,6 +14,8 @@ from django.conf import settings
 from django.db import connection, connections
 
 from drivercrm.accounts import workflow as accounts
+from drivercrm.accounts.enums import Role
+from drivercrm.accounts.models import ApiToken, Invitation, User
 from drivercrm.config import backup, upgrade
 from drivercrm.core import clock
 from drivercrm.core.actors import Actor
@@ -22,13 +24,24 @@ from drivercrm.ui import formats
 
 RESTORER = Actor("automation", "restore", "cli")
 RESTORED = "Restored from a backup"
+# What a restored database must not bring back: who was signed in, and the password links that admins had made.
+MARKS = ("session_mark", "link_mark")
 # In the transaction that puts the tables back; a backup of a version without the columns has nothing to mark.
-HOLD_POSTGRESQL = f"""
-DO $$ BEGIN
+MARK_POSTGRESQL = f"""
+DO $$
+DECLARE mark text;
+BEGIN
   IF EXISTS (SELECT 1 FROM information_schema.columns WHERE table_schema = 'public'
              AND table_name = 'organisation' AND column_name = 'held_since') THEN
     UPDATE public.organisation SET held_since = now(), held_because = '{RESTORED}';
   END IF;
+  IF to_regclass('public.django_session') IS NOT NULL THEN
+    DELETE FROM public.django_session;
+  END IF;
+  FOR mark IN SELECT column_name FROM information_schema.columns WHERE table_schema = 'public'
+              AND table_name = 'users' AND column_name IN {MARKS} LOOP
+    EXECUTE format('UPDATE public.users SET %I = translate(gen_random_uuid()::text, ''-'', '''')', mark);
+  END LOOP;
 END $$
 """  # noqa: S608  made of our own words
 # Rows that somebody would miss; a database in which all of these are empty may be overwritten.
@@ -42,7 +55,7 @@ def read(file: Path, *, force: bool) -> tuple[backup.Manifest, list[str]]:
     (unless forced), and one that a running Driver CRM has open. Nothing is changed then.
     """
     folder = settings.DATA_DIR
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".restore-") as place, _alone():
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".restore-") as place, alone():
         unpacked = Path(place)
         with backup.opened(file, unpacked) as manifest:
             if manifest.database != connection.vendor:
@@ -56,7 +69,7 @@ def read(file: Path, *, force: bool) -> tuple[backup.Manifest, list[str]]:
             _restore_database(unpacked / backup.DATABASE[manifest.database], unpacked, force=force)
             _restore_media(unpacked / "media")
             advice = _restore_key(unpacked / backup.ADDRESS_KEY, manifest)
-            advice += _hold(manifest)
+            advice += _hold(manifest) + _ways_in()
     return manifest, advice
 
 
@@ -71,6 +84,26 @@ def _hold(manifest: backup.Manifest) -> list[str]:
         when = f"{formats.day(made)}, {formats.clock_time(made)}"
         accounts.hold(because=f"Restored from the backup of {when}", by=RESTORER)
     return ["It is held: nothing is sent, polled or exported until an admin releases it."]
+
+
+def _ways_in() -> list[str]:
+    """Who and what gets in as on the day of the backup: somebody may have been shut out since (spec §11)."""
+    ended = "Everybody signs in again: sessions and password links have ended."
+    if upgrade.pending():
+        return [
+            ended,
+            "API tokens, invitations and members that were ended since the backup work again. Look through them"
+            " after “drivercrm migrate”.",
+        ]
+    tokens = sum(token.is_live for token in ApiToken.objects.filter(revoked_at=None))
+    invitations = sum(one.is_open for one in Invitation.objects.filter(accepted_at=None, revoked_at=None))
+    admins = User.objects.filter(role=Role.ADMIN, is_active=True).order_by("name", "email")
+    named = ", ".join(f"{admin.name} ({admin.email})" for admin in admins) or "nobody"
+    return [
+        ended,
+        f"These work as on the day of the backup: API tokens {tokens}, open invitations {invitations}. Admins:"
+        f" {named}. End again what was ended since.",
+    ]
 
 
 def _knows_holds() -> bool:
@@ -98,7 +131,7 @@ def _rows_missed() -> str:
 
 
 @contextlib.contextmanager
-def _alone() -> Iterator[None]:
+def alone() -> Iterator[None]:
     """Refuses while a server or worker uses this database; keeps them from starting meanwhile."""
     with open_lock() as lock:
         try:
@@ -125,7 +158,9 @@ def in_use() -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except OSError:
-            raise Refused("restoring", "A backup is being restored. Start again when it is done.") from None
+            raise Refused(
+                "restoring", "A backup is being restored. Start again when it is done."
+            ) from None
         yield
 
 
@@ -142,7 +177,7 @@ def open_lock() -> Iterator[int]:
 def _restore_database(copy: Path, scratch: Path, *, force: bool) -> None:
     if connection.vendor == "sqlite":
         backup.check_sqlite(copy)
-        _hold_sqlite(copy)
+        _mark_sqlite(copy)
         _swap_sqlite(copy, keep=force)
         return
     script = scratch / "database.sql"
@@ -164,19 +199,27 @@ def _restore_database(copy: Path, scratch: Path, *, force: bool) -> None:
             "--command=DROP SCHEMA public CASCADE",
             "--command=CREATE SCHEMA public",
             f"--file={script}",
-            f"--command={HOLD_POSTGRESQL}",
+            f"--command={MARK_POSTGRESQL}",
         ],
     )
 
 
-def _hold_sqlite(copy: Path) -> None:
-    """Marks the copy before it takes its place: there is no moment at which it works unheld."""
+def _mark_sqlite(copy: Path) -> None:
+    """Holds the copy and ends its sessions before it takes its place: there is no moment at which it works unheld."""
     with contextlib.closing(sqlite3.connect(copy)) as database, database:
-        columns = {row[1] for row in database.execute("PRAGMA table_info(organisation)")}
-        if "held_since" in columns:
+        if "held_since" in _columns(database, "organisation"):
             database.execute(
                 "UPDATE organisation SET held_since = datetime('now'), held_because = ?", [RESTORED]
             )
+        if _columns(database, "django_session"):
+            database.execute("DELETE FROM django_session")
+        for mark in _columns(database, "users").intersection(MARKS):
+            database.execute(f"UPDATE users SET {mark} = lower(hex(randomblob(16)))")  # noqa: S608
+
+
+def _columns(database: sqlite3.Connection, table: str) -> set[str]:
+    """None where there is no such table."""
+    return {row[1] for row in database.execute(f"PRAGMA table_info({table})")}
 
 
 def _swap_sqlite(copy: Path, *, keep: bool) -> None:

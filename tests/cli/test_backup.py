@@ -19,7 +19,7 @@ from django.db import connection
 from drivercrm.config import backup
 from drivercrm.core import clock
 from drivercrm.core.errors import Refused
-from tests.cli.conftest import PASSWORD, Place
+from tests.cli.conftest import KEYS, PASSWORD, Place
 
 # Makes drivers as fast as it can, each with a history, in one transaction each, until it is told to stop.
 WRITER = """
@@ -188,6 +188,78 @@ def test_a_restored_database_is_held_until_it_is_released(
     assert reason(other) == "nothing is sent or exported. Copied to the new machine."
 
 
+WAYS_IN = """
+import django
+django.setup()
+from importlib import import_module
+from django.conf import settings
+from django.test import Client
+from drivercrm.accounts import workflow as accounts
+from drivercrm.accounts.models import User
+from drivercrm.core.actors import Actor
+store = import_module(settings.SESSION_ENGINE).SessionStore
+ada = User.objects.get()
+by = Actor("user", str(ada.pk))
+"""
+SIGN_IN = (
+    WAYS_IN
+    + """
+client = Client(SERVER_NAME="127.0.0.1")
+client.force_login(ada)
+accounts.invite("open@example.org", "viewer", by=by)
+ended, _ = accounts.invite("ended@example.org", "viewer", by=by)
+accounts.revoke(ended, by=by)
+print(client.cookies["sessionid"].value, accounts.make_password_link(ada, by=by), client.get("/profile/").status_code)
+"""
+)
+COME_BACK = (
+    WAYS_IN
+    + """
+import sys
+from django.contrib.sessions.models import Session
+key, link = sys.argv[1:]
+client = Client(SERVER_NAME="127.0.0.1")
+client.cookies["sessionid"] = key
+answer = client.get("/profile/")
+print(answer.status_code, Session.objects.count(), accounts.owner_of_password_link(link))
+"""
+)
+
+
+def run_python(place: Place, program: str, *words: str) -> str:
+    """What a Python program prints that sees an installation's database."""
+    return subprocess.run(
+        [sys.executable, "-c", program, *words],
+        env=place.environment(DJANGO_SETTINGS_MODULE="drivercrm.config.settings", **KEYS),
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.strip()
+
+
+def test_a_restore_ends_sessions_and_links_and_tells_what_still_opens(
+    place: Place, make_place: Callable[[], Place], tmp_path: Path
+) -> None:
+    archive = tmp_path / "backup.tar.gz"
+    place.run("create-user", "ada@example.org", "--name", "Ada Admin", typed=PASSWORD)
+    for name in ("Sync", "Reports"):
+        place.run("create-token", name, "--role", "viewer")
+    key, link, status = run_python(place, SIGN_IN).split()
+    before = run_python(place, COME_BACK, key, link)
+    place.run("backup", str(archive))
+    other = make_place()
+
+    done = other.run("restore", str(archive), "--json")
+
+    assert (status, before) == ("200", "200 1 Ada Admin")
+    assert run_python(other, COME_BACK, key, link) == "302 0 None"
+    assert json.loads(done.out)["advice"][-2:] == [
+        "Everybody signs in again: sessions and password links have ended.",
+        "These work as on the day of the backup: API tokens 2, open invitations 1. Admins: Ada Admin"
+        " (ada@example.org). End again what was ended since.",
+    ]
+
+
 def test_a_backup_of_an_older_version_is_held_from_its_first_moment(
     place: Place, make_place: Callable[[], Place], tmp_path: Path
 ) -> None:
@@ -201,6 +273,7 @@ def test_a_backup_of_an_older_version_is_held_from_its_first_moment(
 
     assert done.code == 0
     assert ask(other, HELD) == (1, 1)
+    assert "Look through them after “drivercrm migrate”." in done.out
     assert ask(
         other, "SELECT COUNT(*), 0 FROM organisation WHERE held_because = 'Restored from a backup'"
     ) == (
