@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from functools import cache
 from itertools import islice
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -47,7 +48,11 @@ def insert_rows(model: type[Model], columns: Sequence[str], rows: Iterable[Seque
     ready = _adapted(fields, rows)
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
-            with cursor.copy(f"COPY {table} ({names}) FROM STDIN") as copy:
+            # what is wrong with a row is said inside the copy or at its end, both past Django's own cursor
+            with (
+                connection.wrap_database_errors,
+                cursor.copy(f"COPY {table} ({names}) FROM STDIN") as copy,
+            ):
                 for row in ready:
                     copy.write_row(row)
             return
@@ -71,25 +76,53 @@ def bulk_work() -> Iterator[None]:
 
     A bulk of rows makes little garbage and is searched for long; and it changes the same pages again and again.
     """
-    collecting = gc.get_threshold()
-    gc.set_threshold(max(collecting[0], MANY_OBJECTS), *collecting[1:])
-    moved_at = _checkpoint_after(MANY_PAGES)
+    with _COLLECTING.rarely(), _moving_its_log_rarely():
+        yield
+
+
+class _Collecting:
+    """How often memory is searched is the whole process's: the first bulk lowers it, the last one puts it back."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._bulks = 0
+        self._found = gc.get_threshold()
+
+    @contextmanager
+    def rarely(self) -> Iterator[None]:
+        with self._lock:
+            if not self._bulks:
+                self._found = gc.get_threshold()
+                gc.set_threshold(max(self._found[0], MANY_OBJECTS), *self._found[1:])
+            self._bulks += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._bulks -= 1
+                if not self._bulks:
+                    gc.set_threshold(*self._found)
+
+
+_COLLECTING = _Collecting()
+
+
+@contextmanager
+def _moving_its_log_rarely() -> Iterator[None]:
+    """SQLite moves its log into its file after `MANY_PAGES`; a connection's own setting."""
+    if connection.vendor != "sqlite":
+        yield
+        return
+    with connection.cursor() as cursor:
+        before: int = cursor.execute("PRAGMA wal_autocheckpoint").fetchone()[0]
+        cursor.execute(f"PRAGMA wal_autocheckpoint = {MANY_PAGES:d}")
+    held = connection.connection
     try:
         yield
     finally:
-        gc.set_threshold(*collecting)
-        if moved_at is not None and connection.connection is not None:
-            _checkpoint_after(moved_at)
-
-
-def _checkpoint_after(pages: int) -> int | None:
-    """Sets how many pages SQLite's log has before it is moved; returns what it was."""
-    if connection.vendor != "sqlite":
-        return None
-    with connection.cursor() as cursor:
-        before: int = cursor.execute("PRAGMA wal_autocheckpoint").fetchone()[0]
-        cursor.execute(f"PRAGMA wal_autocheckpoint = {pages:d}")
-    return before
+        # past Django's own cursor: in a broken transaction that refuses every word, and hides why it broke
+        if held is not None and connection.connection is held:
+            held.execute(f"PRAGMA wal_autocheckpoint = {before:d}")
 
 
 def find_rows(
