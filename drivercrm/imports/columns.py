@@ -72,6 +72,7 @@ def suggest(headings: Sequence[str], columns: Sequence[Sequence[str]]) -> list[S
 
 
 def _suggestion(index: int, heading: str, values: Sequence[str]) -> Suggestion:
+    heading = without_identity_numbers(heading)
     named = target_of(heading)
     target, confidence = named or (Target.IGNORE, Confidence.NONE)
     reason = f"The heading “{heading.strip()}” says so" if named else "Nothing recognised"
@@ -88,7 +89,6 @@ def _suggestion(index: int, heading: str, values: Sequence[str]) -> Suggestion:
     if target in _NUMBERS:
         values = [number_without_identity(value) for value in values]
     samples = () if target is Target.IDENTITY else _samples(values)
-    heading = without_identity_numbers(heading)
     return Suggestion(index, heading, target, confidence, reason, is_surname_first(heading), samples)
 
 
@@ -228,7 +228,7 @@ def scrubbed(text: str, target: Target) -> str:
 
 
 def drop_identity(sheet: "Sheet", keep: Iterable[int] = ()) -> "Sheet":
-    """The sheet without identity numbers, in their own columns, in headings or anywhere else (spec §4, §10).
+    """The sheet without identity numbers, in their own columns, in headings, on tabs or anywhere else (spec §4, §10).
 
     Columns recognised by heading or by content read as empty from here on, and numbers written into other
     cells are taken out. `keep` names columns that somebody has mapped on purpose: they stay, but an identity
@@ -242,4 +242,9 @@ def drop_identity(sheet: "Sheet", keep: Iterable[int] = ()) -> "Sheet":
         kept - {s.index for s in suggestions if s.target in _NUMBERS}, id_without_identity
     )
     clean = sheet.without(dropped, scrub=without_identity_numbers, by_column=scrubs)
-    return replace(clean, headings=tuple(map(without_identity_numbers, sheet.headings)))
+    return replace(
+        clean,
+        headings=tuple(map(without_identity_numbers, sheet.headings)),
+        name=sheet.name and without_identity_numbers(sheet.name),
+        other_sheets=tuple(map(without_identity_numbers, sheet.other_sheets)),
+    )

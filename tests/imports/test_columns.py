@@ -1,13 +1,19 @@
 """Headings matched by alias, columns by content, identity numbers recognised (spec §10, §4)."""
 
+import io
+
 import pytest
+import xlsxwriter
 
 from drivercrm.core.errors import Refused
 from drivercrm.core.phone import IDENTITY_LEFT_OUT
 from drivercrm.imports.columns import ColumnMap, as_map, check, drop_identity, scrubbed, status_of, suggest
 from drivercrm.imports.headings import Confidence, Target, target_of
 from drivercrm.imports.identity_numbers import is_identity_number, without_identity_numbers
+from drivercrm.imports.models import Import
 from drivercrm.imports.reading import read
+from drivercrm.imports.workflow.staging import prepare, stage
+from tests.factories import NANDI
 
 IDS = ["7905035538424", "8003057462748", "7602120530867"]
 VALID_ID = "8001015009087"
@@ -306,3 +312,79 @@ def test_a_second_column_of_numbers_is_read_where_the_first_is_empty() -> None:
 
 def test_an_identity_number_in_a_second_column_of_numbers_is_only_marked() -> None:
     assert scrubbed("8001015009087", Target.SECOND_PHONE) == "(identity number left out)"
+
+
+@pytest.mark.parametrize("heading", [f"Cell phone {VALID_ID}", f"Name {VALID_ID} and surname", VALID_ID])
+def test_an_identity_number_in_a_heading_is_nowhere_in_a_suggestion(heading: str) -> None:
+    found = suggest([heading, "Cell", "Surname", "Name"], [["0821234567"], ["0831234567"], [], []])
+
+    assert VALID_ID not in repr(found)
+
+
+def test_a_heading_with_an_identity_number_is_read_by_its_words() -> None:
+    (found,) = suggest([f"Cell phone {VALID_ID}"], [["0821234567"]])
+
+    assert (found.target, found.heading) == (Target.PHONE, "Cell phone ")
+    assert found.reason == "The heading “Cell phone” says so"
+
+
+def tabs(*names: str) -> bytes:
+    packed = io.BytesIO()
+    book = xlsxwriter.Workbook(packed)
+    for name in names:
+        page = book.add_worksheet(name)
+        page.write_row(0, 0, [f"Name {VALID_ID}", "Phone"])
+        page.write_row(1, 0, ["Thabo Nkosi", "0821234567"])
+    book.close()
+    return packed.getvalue()
+
+
+def test_identity_numbers_on_tabs_are_taken_out() -> None:
+    sheet = drop_identity(read(tabs(VALID_ID, f"Old {VALID_ID}", "New")))
+
+    assert (sheet.name, sheet.other_sheets) == ("", ("Old ", "New"))
+    assert sheet.headings == ("Name ", "Phone")
+    assert drop_identity(read(b"Name,Phone\nThabo Nkosi,0821234567\n")).name is None
+
+
+def test_a_sheet_is_still_asked_for_by_the_name_on_its_tab() -> None:
+    assert read(tabs("New", VALID_ID), sheet=VALID_ID).name == VALID_ID
+
+
+@pytest.mark.parametrize(
+    ("wanted", "sentence"),
+    [
+        (VALID_ID, "The workbook has no sheet of that name."),
+        (f"May {VALID_ID}", "The workbook has no sheet called “May”."),
+        ("May", "The workbook has no sheet called “May”."),
+    ],
+)
+def test_a_refused_sheet_is_named_without_identity_numbers(wanted: str, sentence: str) -> None:
+    with pytest.raises(Refused) as caught:
+        read(tabs("New"), sheet=wanted)
+
+    assert (caught.value.code, caught.value.sentence) == ("no_such_sheet", sentence)
+
+
+def test_a_column_that_a_list_does_not_have_is_refused_without_identity_numbers() -> None:
+    with pytest.raises(Refused) as caught:
+        prepare(tabs("New"), mapping={f"Area {VALID_ID}": "area"})
+
+    assert caught.value.sentence == "The list has no column “Area”. It has “Name”, “Phone”."
+
+
+@pytest.mark.parametrize("heading", ["Name", f"Name {VALID_ID}"])
+def test_a_heading_is_mapped_as_it_stands_or_as_it_is_shown(heading: str) -> None:
+    columns = prepare(tabs("New"), mapping={heading: "notes"}).columns
+
+    assert columns.targets == (Target.NOTES, Target.PHONE)
+
+
+@pytest.mark.django_db
+def test_an_import_keeps_no_identity_number_of_a_tab_a_file_or_a_heading() -> None:
+    of = stage(tabs(VALID_ID, "New"), file_name=f"list {VALID_ID}.xlsx", by=NANDI)
+
+    kept = Import.objects.filter(pk=of.pk).values().get()
+    assert VALID_ID not in str(kept)
+    assert (kept["sheet"], kept["file_name"]) == ("", "list .xlsx")
+    assert kept["columns"][0]["reason"] == "The heading “Name” says so"

@@ -17,6 +17,7 @@ from python_calamine import CalamineSheet, CalamineWorkbook, SheetTypeEnum
 
 from drivercrm.core.errors import Refused
 from drivercrm.core.spreadsheets import without_guard
+from drivercrm.imports.identity_numbers import without_identity_numbers
 from drivercrm.imports.reading.parts import Scan, Scanner, WorksheetScan
 from drivercrm.imports.reading.sheet import (
     HEADER_WITHIN,
@@ -157,7 +158,9 @@ def _kind_sentence(names: list[str]) -> str:
 def _chosen_sheet(book: CalamineWorkbook, scan: Scan, wanted: str | None) -> Sheet:
     names = [m.name for m in book.sheets_metadata if m.typ == SheetTypeEnum.WorkSheet]
     if wanted is not None and wanted not in names:
-        raise UnreadableFile("no_such_sheet", f"The workbook has no sheet called “{wanted}”.")
+        shown = without_identity_numbers(wanted).strip()
+        called = f"called “{shown}”" if shown else "of that name"
+        raise UnreadableFile("no_such_sheet", f"The workbook has no sheet {called}.")
     refusal: UnreadableFile | None = None
     best: _Found | None = None
     filled: list[str] = []

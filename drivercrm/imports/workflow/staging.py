@@ -78,11 +78,17 @@ def prepare(
 def _chosen(headings: Sequence[str], mapping: Mapping[str, str]) -> dict[int, Target]:
     chosen: dict[int, Target] = {}
     for heading, name in mapping.items():
-        index = next((i for i, one in enumerate(headings) if heading_key(one) == heading_key(heading)), None)
+        key = heading_key(heading)
+        index = next((i for i, one in enumerate(headings) if key == heading_key(one)), None)
+        if index is None:  # nobody is ever shown a heading with an identity number in it
+            shown = [without_identity_numbers(one).strip() for one in headings]
+            index = next((i for i, one in enumerate(shown) if one and key == heading_key(one)), None)
         if index is None:
-            known = ", ".join(f"“{one.strip()}”" for one in headings if one.strip())
+            known = ", ".join(f"“{one}”" for one in shown if one)
             raise Refused(
-                "unknown_heading", f"The list has no column “{heading}”. It has {known}.", field="map"
+                "unknown_heading",
+                f"The list has no column “{without_identity_numbers(heading).strip()}”. It has {known}.",
+                field="map",
             )
         if name not in TARGETS:
             raise Refused(
