@@ -17,6 +17,8 @@ from drivercrm.core import clock
 from drivercrm.core.ids import uuid7
 
 INVITATION_DAYS = 7
+# Accounts of the demo end in this. The domain is nobody's (RFC 2606); their password is published.
+DEMO_DOMAIN = "@demo.example.org"
 
 # The organisation's row has the key 1; the journal names it by this.
 ORGANISATION_ID = UUID(int=1)

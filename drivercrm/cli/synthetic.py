@@ -10,10 +10,12 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from itertools import groupby
 
+from django.contrib.auth.hashers import make_password
 from django.db import transaction
 
+from drivercrm.accounts import workflow as accounts
 from drivercrm.accounts.enums import Role
-from drivercrm.accounts.models import Organisation, User
+from drivercrm.accounts.models import DEMO_DOMAIN, Organisation, User
 from drivercrm.communications import workflow as communications
 from drivercrm.consent import workflow as consent
 from drivercrm.core import clock
@@ -34,6 +36,7 @@ TEAM = (
     ("Thabo Admin", "admin", Role.ADMIN),
     ("Lindani Viewer", "viewer", Role.VIEWER),
 )
+ORGANISATION = "Umzila Rides"
 GIVEN = """Thandeka Sipho Riaan Lerato Ashwin Fatima Kagiso Nomvula Imraan Precious Bongani Chantelle Mpho Vusi
     Pieter Ayanda Yusuf Dineo Themba Zanele Johan Naledi Sibusiso Lindiwe Tendai Andile Karabo Rashied
     Hlengiwe Deon Zodwa Nkosana Shireen Tumelo Wandile Elsa Refilwe Sandile Rukshana Lucky Amahle Gift
@@ -137,11 +140,19 @@ class History:
 
 
 def fill(options: Options, *, say: Callable[[str], None]) -> int:
-    """Fills an empty database and returns how many drivers it made; refuses one that holds anybody."""
-    if User.objects.exists() or Driver.objects.exists():
-        raise Refused("not_empty", "This database is not empty. Demo data goes into an empty one only.")
+    """Fills an empty database and returns how many drivers it made; refuses one that holds anybody.
+
+    A fill that was interrupted is begun again. Its accounts can sign in once everything is there.
+    """
+    if not is_half_filled() and (User.objects.exists() or Driver.objects.exists()):
+        raise Refused(
+            "not_empty",
+            "This database is not empty. Demo data goes into an empty one only;"
+            " “drivercrm demo --clear” removes a demo.",
+        )
     if not 1 <= options.drivers <= 20_000 or not 10 <= options.days <= 730:
         raise Refused("too_much", "Ask for 1 to 20 000 drivers and 10 to 730 days.")
+    _remove_drivers()
     today = clock.today()
     history = History(options, today, random.Random(options.seed), {})  # noqa: S311 invented people, no secrets
     with transaction.atomic(), clock.pretend(clock.day_start(history.day(options.days))):
@@ -156,13 +167,43 @@ def fill(options: Options, *, say: Callable[[str], None]) -> int:
             for moment, _, act in planned:
                 with clock.pretend(moment):
                     act()
-    EngagementMetric.objects.bulk_create(history.usage, batch_size=500)
-    Driver.objects.update(is_demo=True)
+    passwords = {user.pk: make_password(PASSWORD) for user in history.team.values()}
+    with transaction.atomic():
+        EngagementMetric.objects.bulk_create(history.usage, batch_size=500)
+        for pk, password in passwords.items():
+            User.objects.filter(pk=pk).update(password=password)
     return Driver.objects.count()
 
 
+def is_half_filled() -> bool:
+    """Whether only a demo is here, and the last transaction of its filling is missing: the one that sets passwords."""
+    team = User.objects.filter(email__endswith=DEMO_DOMAIN, is_active=True)
+    return (
+        team.exists()
+        and not any(user.has_usable_password() for user in team)
+        and not User.objects.exclude(email__endswith=DEMO_DOMAIN).exists()
+        and not Driver.objects.filter(is_demo=False).exists()
+    )
+
+
 def clear() -> int:
-    """Removes every demo driver with all that hangs on it; returns how many."""
+    """Removes the demo's drivers with all that hangs on them, its accounts and its settings; returns how many drivers.
+
+    Beside real people the accounts are switched off, for what they did keeps their names.
+    """
+    with transaction.atomic():
+        count = _remove_drivers()
+        by = automation("demo")
+        accounts.end_demo_accounts(by=by, may_leave_nobody=not Driver.objects.exists())
+        organisation = Organisation.current()
+        if organisation.name == ORGANISATION:
+            fresh = Organisation()
+            fields = ("name", "pilot_starts_on", "sign_up_goal", "sign_up_by", "metrics_complete_through")
+            accounts.save_organisation({field: getattr(fresh, field) for field in fields}, by=by)
+    return count
+
+
+def _remove_drivers() -> int:
     with transaction.atomic():
         ids = list(Driver.objects.filter(is_demo=True).values_list("pk", flat=True))
         for start in range(0, len(ids), 500):
@@ -171,22 +212,28 @@ def clear() -> int:
 
 
 def _set_up(history: History) -> None:
+    """The team and the settings. What an interrupted fill has left of them is used again."""
     for name, mail, role in TEAM:
-        history.team[mail] = User.objects.create_user(
-            f"{mail}@demo.example.org", PASSWORD, name=name, role=role, created_at=clock.now()
-        )
+        history.team[mail] = User.objects.get_or_create(
+            email=f"{mail}{DEMO_DOMAIN}",
+            defaults={
+                "name": name,
+                "role": role,
+                "password": make_password(None),  # nobody signs in while it fills
+                "created_at": clock.now(),
+            },
+        )[0]
     organisation = Organisation.current()
-    organisation.name = "Umzila Rides"
+    organisation.name = ORGANISATION
     organisation.pilot_starts_on = history.day(int(history.options.days * 0.45))
     organisation.sign_up_goal = max(10, int(history.options.drivers * 0.6))
     organisation.sign_up_by = history.today + timedelta(days=18)
     organisation.save()
     for mail in ("nandi", "marianne", "admin"):
-        SavedView.objects.create(
+        SavedView.objects.get_or_create(
             owner=history.team[mail],
             name="Umlazi and KwaMashu",
-            query="area=Umlazi&area=KwaMashu",
-            is_pinned=True,
+            defaults={"query": "area=Umlazi&area=KwaMashu", "is_pinned": True},
         )
 
 
@@ -295,7 +342,11 @@ class _Life:
             values["phone"] = f"+27700{self.number * 13 % 1_000_000:06d}"
         if self.has_mail:
             values["email"] = f"{self.given}.{self.family}{self.number}@example.org".lower()
-        self._driver = drivers.create(values, source="import", by=automation("demo"))
+        with transaction.atomic():
+            self._driver = drivers.create(values, source="import", by=automation("demo"))
+            # in the same transaction: a demo that is interrupted holds demo drivers alone
+            Driver.objects.filter(pk=self._driver.pk).update(is_demo=True)
+            self._driver.is_demo = True
 
     def consent(self) -> None:
         consent.grant(

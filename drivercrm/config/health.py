@@ -13,10 +13,11 @@ from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 
-from drivercrm.accounts.models import Organisation, User
+from drivercrm.accounts.models import DEMO_DOMAIN, Organisation, User
 from drivercrm.accounts.permissions import public
 from drivercrm.config import metrics, upgrade
 from drivercrm.core import clock
+from drivercrm.drivers.models import Driver
 from drivercrm.jobs import queries as jobs
 
 State = Literal["right", "note", "wrong"]
@@ -41,7 +42,7 @@ def examine() -> list[Finding]:
     if reached.state == "right":
         findings.append(_migrations())
         if findings[-1].state == "right":
-            findings += [_jobs(), _dead_letters(), _team(), _held()]
+            findings += [_jobs(), _dead_letters(), _team(), _demo(), _held()]
     findings += [
         _assets(),
         _time_zone(),
@@ -100,6 +101,22 @@ def _team() -> Finding:
             "Team", "note", "nobody is an admin yet. Open the pages, or run “drivercrm create-user”."
         )
     return Finding("Team", "right", "there is an admin")
+
+
+def _demo() -> Finding:
+    """Everybody knows the password of the demo's accounts: they may stand beside nobody real (spec §9)."""
+    accounts = User.objects.filter(email__endswith=DEMO_DOMAIN, is_active=True)
+    count = accounts.count()
+    if not count:
+        return Finding("Demo", "right", "no account has the demo’s password")
+    others = User.objects.filter(is_active=True).exclude(email__endswith=DEMO_DOMAIN)
+    if others.exists() or Driver.objects.filter(is_demo=False).exists():
+        return Finding(
+            "Demo",
+            "wrong",
+            f"{count} accounts with a published password stand beside real people. Run “drivercrm demo --clear”.",
+        )
+    return Finding("Demo", "note", f"{count} accounts have a published password. Serve it on loopback only.")
 
 
 def _held() -> Finding:

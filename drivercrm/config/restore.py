@@ -158,9 +158,7 @@ def in_use() -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except OSError:
-            raise Refused(
-                "restoring", "A backup is being restored. Start again when it is done."
-            ) from None
+            raise Refused("restoring", "A backup is being restored. Start again when it is done.") from None
         yield
 
 

@@ -20,8 +20,9 @@ from drivercrm.accounts.events import (
     RoleChanged,
     TwoStepChanged,
 )
-from drivercrm.accounts.models import ORGANISATION_ID, Invitation, User
+from drivercrm.accounts.models import DEMO_DOMAIN, ORGANISATION_ID, ApiToken, Invitation, User
 from drivercrm.accounts.workflow import people
+from drivercrm.accounts.workflow.tokens import revoke_token
 from drivercrm.core import clock
 from drivercrm.core.actors import Actor, Origin
 from drivercrm.core.errors import Refused
@@ -114,6 +115,40 @@ def reactivate(user: User, *, by: Actor) -> None:
         held.save(update_fields=["is_active"])
         journal.announce(MemberReactivated(held.pk), by=by)
     user.is_active = True
+
+
+def end_demo_accounts(*, by: Actor, may_leave_nobody: bool) -> int:
+    """Ends the accounts whose password the demo has published, with their links and tokens; returns how many.
+
+    Where only they were on the team their rows go too, so that a first admin can set the application up. Where that
+    must not be, or an admin of somebody else's is missing, it refuses.
+    """
+    with people.team_lock():
+        ended = list(User.objects.select_for_update().filter(email__endswith=DEMO_DOMAIN))
+        others = User.objects.exclude(email__endswith=DEMO_DOMAIN)
+        is_alone = may_leave_nobody and not others.exists()
+        if ended and not is_alone and not others.filter(role=Role.ADMIN, is_active=True).exists():
+            raise Refused(
+                "last_admin",
+                "This database is used in earnest and only the demo has an admin. Run “drivercrm create-user” first.",
+            )
+        makers = [str(Actor("user", str(user.pk))) for user in ended]
+        for token in ApiToken.objects.filter(created_by__in=makers, revoked_at=None):
+            revoke_token(token, by=by)
+        if is_alone:
+            Invitation.objects.filter(invited_by__in=ended).delete()
+            User.objects.filter(pk__in=[user.pk for user in ended]).delete()
+            return len(ended)
+        active = [user for user in ended if user.is_active]
+        for user in active:
+            user.is_active = False
+            user.set_unusable_password()
+            user.end_sessions()
+            user.end_links()
+            user.save(update_fields=["is_active", "password", "session_mark", "link_mark"])
+            _revoke_invitations_of(user)
+            journal.announce(MemberDeactivated(user.pk), by=by)
+    return len(active)
 
 
 def switch_off_two_step(user: User, *, by: Actor) -> None:
