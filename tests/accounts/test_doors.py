@@ -49,7 +49,7 @@ class Door:
 
     def path(self, driver: str) -> str:
         """The address with made-up parts; every key is that of a driver, who exists."""
-        made_up = {"UUIDConverter": driver, "IntConverter": 1}
+        made_up = {"UUIDConverter": driver, "RowNumber": 1}
         return reverse(
             self.name,
             kwargs={name: made_up.get(type(part).__name__, "nothing") for name, part in self.parts.items()},
