@@ -8,10 +8,6 @@ LIST_NUMBER = "List number left out"
 
 _INVISIBLE = re.compile("[\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff\u00ad\x00-\x08\x0e-\x1f\x7f]")
 _LIST_NUMBER = re.compile(r"(?:no\.?\s*)?[\W\d_]*\d[^\w'’‘]*|[-•*·–—]+\s+", re.IGNORECASE)
-_TIDY = re.compile(
-    r"(?!(?:Mr|Mrs|Ms|Miss|Dr|Prof|Rev|Pastor|Adv|Sir) )(?:[A-Z][a-z]+ )*"
-    r"(?!(?:Mr|Mrs|Ms|Miss|Dr|Prof|Rev|Pastor|Adv|Sir)\Z)[A-Z][a-z]+"
-)
 _ONLY_NUMBER = re.compile(r"[\W\d_]+")
 _WORD_PARTS = re.compile(r"([-'’‘`.])")
 _PARTICLES = frozenset(
@@ -35,6 +31,8 @@ _PARTICLES = frozenset(
     }
 )
 _TITLES = frozenset({"mr", "mrs", "ms", "miss", "dr", "prof", "rev", "pastor", "adv", "sir"})
+_TITLE = "|".join(sorted(title.capitalize() for title in _TITLES))
+_TIDY = re.compile(rf"(?!(?:{_TITLE}) )(?:[A-Z][a-z]+ )*(?!(?:{_TITLE})\Z)[A-Z][a-z]+")
 _NUMERALS = frozenset({"ii", "iii"})
 _SHORT_WORDS = frozenset({"mr", "mrs", "ms", "dr", "jr", "sr", "st", "ng"})
 _VOWELS = frozenset("aeiouyàáâäãåèéêëìíîïòóôöõùúûüý")

@@ -55,13 +55,13 @@ class Around:
             clock.now(),
             clock.day_start(clock.today()),
             consent.states(ids) if "channels" in shown and ids else {},
-            _last_channels(rows),
+            last_channels({row["id"]: row["last_contact_date"] for row in rows}),
         )
 
 
-def _last_channels(rows: list[Row]) -> dict[UUID, str]:
-    """The channel of each driver's last contact."""
-    dates = {row["id"]: row["last_contact_date"] for row in rows if row["last_contact_date"]}
+def last_channels(contacted: Mapping[UUID, datetime | None]) -> dict[UUID, str]:
+    """The channel of each driver's last contact, which is given by driver; one query at most."""
+    dates = {pk: moment for pk, moment in contacted.items() if moment}
     if not dates:
         return {}
     found = Communication.objects.filter(driver_id__in=list(dates), sent_at__in=set(dates.values()))

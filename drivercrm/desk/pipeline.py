@@ -16,9 +16,9 @@ from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.http import require_POST, require_safe
 
 from drivercrm.accounts.permissions import Can, PageRequest, needs
-from drivercrm.communications.models import Communication
 from drivercrm.core import clock
 from drivercrm.core.paging import Order, page_of
+from drivercrm.desk.columns import last_channels
 from drivercrm.desk.shell import page as page_address
 from drivercrm.drivers import filters, queries
 from drivercrm.drivers import workflow as drivers
@@ -158,7 +158,7 @@ def _context(request: PageRequest, board: Board) -> dict[str, Any]:
     medians = caches["memory"].get_or_set("stage-medians", queries.stage_medians, 60) or {}
     picked = {status: _picked(found, board, status) for status in S.values}
     shown = [driver for rows, _, _ in picked.values() for driver in rows or ()]
-    channels = _last_channels(shown)
+    channels = last_channels({driver.pk: driver.last_contact_date for driver in shown})
     columns = [_column(board, status, picked[status], channels, medians) for status in S.values]
     owner = next((one.values[0] for one in board.query.filters if one.name == "owner"), "")
     return {
@@ -202,17 +202,6 @@ def _picked(found: DriverQuerySet, board: Board, status: str) -> tuple[list[Driv
             order = Order("last_contact_date", nullable=True)
             cards += page_of(rest, order, cursor=None, limit=limit - len(cards)).items
     return cards, min(count, COUNTED), count > COUNTED
-
-
-def _last_channels(shown: list[Driver]) -> dict[UUID, str]:
-    """The channel of each driver's latest contact; one query."""
-    latest = {driver.pk: driver.last_contact_date for driver in shown if driver.last_contact_date}
-    rows = Communication.objects.filter(driver_id__in=latest, sent_at__in=set(latest.values()))
-    return {
-        pk: channel
-        for pk, channel, sent_at in rows.values_list("driver_id", "channel", "sent_at")
-        if sent_at == latest[pk]
-    }
 
 
 def _column(

@@ -15,11 +15,10 @@ SECONDS = 60  # two entries written at once may become visible in the other orde
 
 def kept(request: HttpRequest, key: str, read: Callable[[], T]) -> T:
     """What `read` gave this process before, while nothing has happened since; otherwise read now."""
+    known = _fresh(request, key)
+    if known:
+        return known[1]  # type: ignore[return-value]
     newest = _newest_entry(request)  # before reading: what happens in between makes it stale, never fresh
-    known = caches["memory"].get(key)
-    if known and known[0] == newest:
-        value: T = known[1]
-        return value
     value = read()
     caches["memory"].set(key, (newest, value), SECONDS)
     return value
@@ -32,8 +31,13 @@ def organisation(request: HttpRequest) -> Organisation:
 
 def is_kept(request: HttpRequest, key: str) -> bool:
     """Whether nothing needs to be read for it."""
-    known = caches["memory"].get(key)
-    return bool(known) and known[0] == _newest_entry(request)
+    return _fresh(request, key) is not None
+
+
+def _fresh(request: HttpRequest, key: str) -> tuple[int, object] | None:
+    """The entry and the value, as long as that entry is the newest."""
+    known: tuple[int, object] | None = caches["memory"].get(key)
+    return known if known and known[0] == _newest_entry(request) else None
 
 
 def _newest_entry(request: HttpRequest) -> int:

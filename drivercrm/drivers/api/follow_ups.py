@@ -13,6 +13,7 @@ from pydantic import Field
 from drivercrm.accounts.permissions import Access, Can, Request, needs
 from drivercrm.core import clock
 from drivercrm.core.errors import Refused
+from drivercrm.core.ids import read_id
 from drivercrm.core.paging import Order, page_of
 from drivercrm.core.rest import Cursor, Input, Limit, Moment, Rows, answer, page, read_moment
 from drivercrm.drivers import workflow as drivers
@@ -228,17 +229,10 @@ def _page(
     if query.owner == "none":
         found = found.filter(owner__isnull=True)
     elif query.owner:
-        owner = person_id(who) if query.owner == "me" else _id(query.owner)
+        owner = person_id(who) if query.owner == "me" else read_id(query.owner)
         found = found.filter(owner_id=owner) if owner else found.none()
     rows = page_of(found.values(*COLUMNS), Order("due_at", parse=read_moment), cursor=cursor, limit=limit)
     return answer(page(rows.items, rows.next_cursor))
-
-
-def _id(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None
 
 
 def _set(request: Request, driver_ids: list[UUID], data: FollowUpIn) -> HttpResponse:

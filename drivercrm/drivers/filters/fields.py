@@ -10,6 +10,7 @@ from uuid import UUID
 from django.db.models import Q
 
 from drivercrm.core import clock
+from drivercrm.core.ids import read_id
 from drivercrm.drivers.enums import OnboardingStatus, PreferredChannel
 from drivercrm.drivers.models import unreached_changes
 from drivercrm.ui import formats
@@ -135,13 +136,6 @@ def read_number(value: str) -> float | None:
     except ValueError:
         return None
     return number if math.isfinite(number) and abs(number) < 1e9 else None
-
-
-def read_id(value: str) -> UUID | None:
-    try:
-        return UUID(value)
-    except ValueError:
-        return None
 
 
 def choice_field(

@@ -10,8 +10,9 @@ from django.db.models.functions import Cast
 from django.http import QueryDict
 
 from drivercrm.core.errors import Refused
+from drivercrm.core.ids import read_id
 from drivercrm.core.paging import Order, Page, nearest, page_of
-from drivercrm.drivers.filters.fields import FIELDS, Viewer, read_id
+from drivercrm.drivers.filters.fields import FIELDS, Viewer
 from drivercrm.drivers.filters.listing import Filter, ListQuery, parse
 from drivercrm.drivers.models import Driver, DriverQuerySet, asks_index, hidden
 

@@ -17,6 +17,7 @@ from drivercrm.accounts.permissions import Can, PageRequest, needs
 from drivercrm.core import clock
 from drivercrm.core.converters import MOST_DIGITS
 from drivercrm.core.errors import Refused
+from drivercrm.core.ids import read_id
 from drivercrm.drivers import queries
 from drivercrm.drivers import workflow as drivers
 from drivercrm.drivers.enums import FIELD_NAMES, OnboardingStatus, PreferredChannel
@@ -215,7 +216,7 @@ def driver_step(request: PageRequest, pk: UUID, step: str) -> HttpResponse:
 def driver_step_undo(request: PageRequest, pk: UUID, step: str) -> HttpResponse:
     """Unticks a step; with the act that ticked it, the move that it caused goes back too."""
     driver = get_object_or_404(Driver, pk=pk)
-    act = _uuid_or_none(request.GET.get("act", ""))
+    act = read_id(request.GET.get("act", ""))
     entry = drivers.undo_step(driver, step, by=request.access.actor, act=act)
     undo = reverse("driver_step", args=[pk, step])
     toast(request, f"{queries.step_name(step)}: not done", f"{undo}?entry={entry}")
@@ -225,13 +226,6 @@ def driver_step_undo(request: PageRequest, pk: UUID, step: str) -> HttpResponse:
 def _row_number(text: str) -> int:
     """A number that an entry may have; 0, which none has, for anything else."""
     return int(text) if text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS else 0
-
-
-def _uuid_or_none(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None
 
 
 # Follow-ups
