@@ -1,4 +1,4 @@
-"""Numbers in addresses: `<row:entry>` in place of `<int:entry>`."""
+"""Numbers of rows in addresses: `<row:entry>` in place of `<int:entry>`, and those that stand behind the `?`."""
 
 from django.urls import register_converter
 from django.urls.converters import IntConverter
@@ -13,3 +13,8 @@ class RowNumber(IntConverter):
 
 
 register_converter(RowNumber, "row")
+
+
+def read_row_number(text: str) -> int | None:
+    """A whole number that a row may have; None for anything else."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS else None

@@ -20,6 +20,7 @@ from drivercrm.accounts import queries as accounts
 from drivercrm.accounts.models import ApiToken, Organisation, User
 from drivercrm.accounts.permissions import Can, needs
 from drivercrm.core import clock
+from drivercrm.core.converters import read_row_number
 from drivercrm.desk import unchanged
 from drivercrm.drivers import queries
 from drivercrm.drivers.enums import FIELD_NAMES, Trigger
@@ -144,7 +145,9 @@ def settings_audit(request: HttpRequest) -> HttpResponse:
     """Who changed what, when, and through which door."""
     wanted = Wanted.asked(request)
     entries, newer, older = page_of(
-        wanted, before=_number(request, "before"), after=_number(request, "after")
+        wanted,
+        before=read_row_number(request.GET.get("before", "")),
+        after=read_row_number(request.GET.get("after", "")),
     )
     context = {
         "lines": lines(entries, unchanged.organisation(request)),
@@ -365,8 +368,3 @@ def _day(text: str | None) -> date | None:
     except ValueError:
         return None
     return day if day and 2000 <= day.year <= 2100 else None
-
-
-def _number(request: HttpRequest, name: str) -> int | None:
-    text = request.GET.get(name, "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None

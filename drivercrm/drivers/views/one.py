@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST
 from drivercrm.accounts.models import User
 from drivercrm.accounts.permissions import Can, PageRequest, needs
 from drivercrm.core import clock
-from drivercrm.core.converters import MOST_DIGITS
+from drivercrm.core.converters import read_row_number
 from drivercrm.core.errors import Refused
 from drivercrm.core.ids import read_id
 from drivercrm.drivers import queries
@@ -202,8 +202,8 @@ def driver_step(request: PageRequest, pk: UUID, step: str) -> HttpResponse:
     """Ticks a step of the checklist; with the entry of its untick, it is done again as it was."""
     driver = get_object_or_404(Driver, pk=pk)
     entry = request.GET.get("entry", "")
-    if entry:
-        act = drivers.restore_step(driver, step, _row_number(entry), by=request.access.actor)
+    if entry:  # what cannot be read is taken for 0, which no entry has
+        act = drivers.restore_step(driver, step, read_row_number(entry) or 0, by=request.access.actor)
     else:
         act = drivers.complete_step(driver, step, by=request.access.actor)
     undo = reverse("driver_step_undo", args=[pk, step])
@@ -221,11 +221,6 @@ def driver_step_undo(request: PageRequest, pk: UUID, step: str) -> HttpResponse:
     undo = reverse("driver_step", args=[pk, step])
     toast(request, f"{queries.step_name(step)}: not done", f"{undo}?entry={entry}")
     return changed(request, _page(driver))
-
-
-def _row_number(text: str) -> int:
-    """A number that an entry may have; 0, which none has, for anything else."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS else 0
 
 
 # Follow-ups
