@@ -37,6 +37,7 @@ from benchmarks.people import phone_of
 from drivercrm.accounts import workflow as accounts
 from drivercrm.accounts.enums import Role
 from drivercrm.accounts.models import User
+from drivercrm.cli.synthetic import FAMILY, GIVEN
 from drivercrm.core.actors import Actor, automation
 from drivercrm.core.paging import cursor_at
 from drivercrm.drivers import filters
@@ -162,6 +163,7 @@ def cases(known: Known) -> list[Case]:
             listing("owner=me&status=invited&status=contacted&last_contact.before=-30d&sort=last_contact"),
         ),
         Case("search: name", 12, person, search(_two_names)),
+        Case("search: two common names", 12, person, lambda n: Request(f"/drivers/?q={_common(n)}")),
         Case("search: mail part", 12, person, search(_mail_part)),
         Case("search: number as written", 12, person, search(lambda one: f"0{(one.phone or '')[3:]}")),
         Case("search: id", 12, person, search(lambda one: one.timo_driver_id or _mail_part(one))),
@@ -193,6 +195,11 @@ def cases(known: Known) -> list[Case]:
 def _two_names(driver: Driver) -> str:
     words = driver.name.lower().split()
     return f"{words[0]}+{words[-1]}"
+
+
+def _common(n: int) -> str:
+    """A given and a family name that some 5 000 drivers have each."""
+    return f"{GIVEN[n % len(GIVEN)]}+{FAMILY[n % len(FAMILY)]}".lower()
 
 
 def _mail_part(driver: Driver) -> str:

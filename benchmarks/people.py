@@ -107,12 +107,34 @@ def text(moment: datetime | None) -> str | None:
     return f"{moment:%Y-%m-%d %H:%M:%S}" if moment else None
 
 
+def _made_up(count: int, ends: Sequence[str]) -> list[str]:
+    """So many names put together from syllables, always the same ones."""
+    chance = random.Random(19)
+    starts = "Ba Bo Ca De Fa Go Ha Ja Ka Kha Le Li Ma Mo Mu Na Ne Ng No Nto Pa Pe Phi Ra Sa Se Si Tha Thu Va Vu Ze Zo"
+    middles = "ba be bo da di ka ko la le lu ma mi nga ndi ni no nya ra ri sa she ta the ti vu ya za zi"
+    made: dict[str, None] = {}
+    while len(made) < count:
+        middle = "".join(chance.sample(middles.split(), chance.choice((1, 1, 2))))
+        made[chance.choice(starts.split()) + middle + chance.choice(ends)] = None
+    return list(made)
+
+
+# The commonest names, some 5 in 1 000 people each, are those of a quarter of all; the others share many.
+RARE_GIVEN = _made_up(1_500, ("na", "le", "so", "ni", "sh", "ka", "n", ""))
+RARE_FAMILY = _made_up(4_000, ("na", "le", "so", "ni", "berg", "si", "man", "ne", "la", "tho"))
+COMMON = 0.25
+
+
 def name_of(chance: random.Random) -> tuple[str, str, str]:
     """Given name, family name, and the whole: a third have two given names."""
-    given, family = chance.choice(GIVEN), chance.choice(FAMILY)
+    given, family = _given(chance), chance.choice(FAMILY if chance.random() < COMMON else RARE_FAMILY)
     if chance.random() < 0.33:
-        return given, family, f"{given} {chance.choice(GIVEN)} {family}"
+        return given, family, f"{given} {_given(chance)} {family}"
     return given, family, f"{given} {family}"
+
+
+def _given(chance: random.Random) -> str:
+    return chance.choice(GIVEN if chance.random() < COMMON else RARE_GIVEN)
 
 
 def phone_of(number: int) -> str:

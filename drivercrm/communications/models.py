@@ -13,7 +13,9 @@ class Communication(models.Model):
     """One message or call that a provider accepted or refused, or that a person logged."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    driver = models.ForeignKey(Driver, on_delete=models.CASCADE, related_name="communications")
+    driver = models.ForeignKey(
+        Driver, on_delete=models.CASCADE, related_name="communications", db_index=False
+    )
 
     channel = models.CharField(max_length=8, choices=Channel.choices)
     direction = models.CharField(max_length=8, choices=Direction.choices)

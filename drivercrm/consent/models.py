@@ -13,7 +13,9 @@ class ConsentEvent(models.Model):
     """One thing a driver said about being contacted, or that was asked of them. Append-only."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    driver = models.ForeignKey(Driver, on_delete=models.CASCADE, related_name="consent_events")
+    driver = models.ForeignKey(
+        Driver, on_delete=models.CASCADE, related_name="consent_events", db_index=False
+    )
     channel = models.CharField(max_length=8, choices=ConsentChannel.choices)
     purpose = models.CharField(max_length=9, choices=Purpose.choices)
     kind = models.CharField(max_length=9, choices=ConsentEventKind.choices)
@@ -47,7 +49,7 @@ class Consent(models.Model):
     """What the ledger says now, per driver, channel and purpose; *never asked* has no row."""
 
     id = models.BigAutoField(primary_key=True)
-    driver = models.ForeignKey(Driver, on_delete=models.CASCADE, related_name="consents")
+    driver = models.ForeignKey(Driver, on_delete=models.CASCADE, related_name="consents", db_index=False)
     channel = models.CharField(max_length=8, choices=ConsentChannel.choices)
     purpose = models.CharField(max_length=9, choices=Purpose.choices)
     state = models.CharField(max_length=11, choices=ConsentState.choices)

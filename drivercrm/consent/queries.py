@@ -12,6 +12,7 @@ from django.conf import settings
 from drivercrm.consent.enums import ConsentChannel, ConsentEventKind, ConsentState, Purpose
 from drivercrm.consent.models import Consent, ConsentEvent, SuppressedAddress
 from drivercrm.core.addresses import mail_key
+from drivercrm.core.bulk import ByIds
 from drivercrm.core.phone import is_mobile
 from drivercrm.drivers.models import Driver
 
@@ -19,12 +20,15 @@ IMPORTED = "import"  # the source of what a list granted
 
 State = dict[tuple[str, str], str]
 
+STATES = ByIds(
+    lambda ids: Consent.objects.filter(driver_id__in=ids), ("driver_id", "channel", "purpose", "state")
+)
+
 
 def states(driver_ids: Iterable[UUID]) -> dict[UUID, State]:
     """(channel, purpose) → state of each driver, in one query; what is not there was never asked."""
     found: dict[UUID, State] = {pk: {} for pk in driver_ids}
-    rows = Consent.objects.filter(driver_id__in=list(found))
-    for pk, channel, purpose, state in rows.values_list("driver_id", "channel", "purpose", "state"):
+    for pk, channel, purpose, state in STATES.read(found):
         found[pk][channel, purpose] = state
     return found
 

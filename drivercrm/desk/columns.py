@@ -11,10 +11,13 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from django.db.models import F
+
 from drivercrm.communications.models import Communication
 from drivercrm.consent import queries as consent
 from drivercrm.consent.enums import Purpose
 from drivercrm.core import clock
+from drivercrm.core.bulk import ByIds
 from drivercrm.core.phone import is_mobile
 from drivercrm.ui import formats, icons, parts, words
 
@@ -59,17 +62,16 @@ class Around:
         )
 
 
+LAST = ByIds(
+    lambda ids: Communication.objects.filter(driver_id__in=ids, sent_at=F("driver__last_contact_date")),
+    ("driver_id", "channel"),
+)
+
+
 def last_channels(contacted: Mapping[UUID, datetime | None]) -> dict[UUID, str]:
     """The channel of each driver's last contact, which is given by driver; one query at most."""
-    dates = {pk: moment for pk, moment in contacted.items() if moment}
-    if not dates:
-        return {}
-    found = Communication.objects.filter(driver_id__in=list(dates), sent_at__in=set(dates.values()))
-    return {
-        pk: channel
-        for pk, channel, at in found.values_list("driver_id", "channel", "sent_at")
-        if dates[pk] == at
-    }
+    ids = [pk for pk, moment in contacted.items() if moment]
+    return dict(LAST.read(ids)) if ids else {}
 
 
 def channel_states(row: Row, states: consent.State) -> list[tuple[str, str]]:

@@ -65,13 +65,13 @@ BUILT_IN = (
 
 
 def saved(request: HttpRequest, user: User) -> list[SavedView]:
-    """One's own views and the shared ones, in one query for each request."""
-    kept: list[SavedView] | None = getattr(request, "saved_views", None)
-    if kept is None:
-        mine = Q(owner=user) | Q(is_shared=True)
-        kept = list(SavedView.objects.filter(mine).order_by("position", "created_at"))
-        request.saved_views = kept  # type: ignore[attr-defined]
-    return kept
+    """One's own views and the shared ones, read when the journal says that something may have changed."""
+    known: list[SavedView] | None = getattr(request, "saved_views", None)
+    if known is None:
+        mine = SavedView.objects.filter(Q(owner=user) | Q(is_shared=True)).order_by("position", "created_at")
+        known = unchanged.kept(request, f"saved-views:{user.pk}", lambda: list(mine))
+        request.saved_views = known  # type: ignore[attr-defined]
+    return known
 
 
 def named_lists(request: HttpRequest, user: User) -> list[NamedList]:

@@ -1,7 +1,7 @@
 """What surrounds every page: navigation by role, pinned views, the person."""
 
 from collections.abc import Iterable
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 from django.http import HttpRequest
@@ -28,8 +28,8 @@ FOOT = (
 def shell(request: HttpRequest) -> dict[str, Any]:
     """The frame of a signed-in page, made only when a template draws it; fragments cost nothing.
 
-    It takes two queries beside the two of the session: the saved views, and the newest entry of the journal, which
-    tells whether the organisation's name and the counts of pinned views still hold.
+    It takes one query beside the two of the session: the newest entry of the journal, which tells whether the
+    organisation's name, the saved views and their counts still hold.
     """
     user = getattr(request, "user", None)
     if not isinstance(user, User) and not getattr(user, "is_authenticated", False):
@@ -41,17 +41,19 @@ def shell(request: HttpRequest) -> dict[str, Any]:
 
 
 class LazyShell:
-    """The frame, made at the first look at it and plain attributes from then on."""
+    """The frame, made at the first look at it."""
 
     def __init__(self, request: HttpRequest) -> None:
         self._request = request
 
+    @cached_property
+    def made(self) -> Shell:
+        return _frame(self._request, self._request.user, self._request.access)  # type: ignore[arg-type,attr-defined]
+
     def __getattr__(self, name: str) -> Any:
-        request = self.__dict__.get("_request")
-        if request is None or name.startswith("_"):
+        if name.startswith("_"):
             raise AttributeError(name)
-        self.__dict__.update(vars(_frame(request, request.user, request.access)), _request=None)
-        return getattr(self, name)
+        return getattr(self.made, name)
 
 
 def _theme(request: HttpRequest, chosen: str) -> str:
@@ -71,7 +73,7 @@ def page(name: str, *args: object) -> str:
 
 def items(
     request: HttpRequest, access: Access, pages: Iterable[tuple[str, str, str, str, Can]]
-) -> list[NavItem]:
+) -> tuple[NavItem, ...]:
     """The pages that exist and that this role may open."""
     found = []
     for label, name, icon, key, can in pages:
@@ -79,7 +81,7 @@ def items(
         if url and access.may(can):
             current = request.path == url or (url != "/" and request.path.startswith(_root(url)))
             found.append(NavItem(label, url, icon, key, current=current))
-    return found
+    return tuple(found)
 
 
 def _root(url: str) -> str:
@@ -124,8 +126,8 @@ def _counts_url(request: HttpRequest) -> str:
     return page("driver_counts") + ("?tabs=1" if request.path == page("drivers") else "")
 
 
-def _pinned(request: HttpRequest, user: User) -> list[PinnedView]:
-    return [
+def _pinned(request: HttpRequest, user: User) -> tuple[PinnedView, ...]:
+    return tuple(
         PinnedView(
             one.name,
             one.url,
@@ -134,4 +136,4 @@ def _pinned(request: HttpRequest, user: User) -> list[PinnedView]:
             one.key,
         )
         for one in saved_lists.pinned(request, user)
-    ]
+    )

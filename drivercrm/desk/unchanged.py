@@ -4,12 +4,14 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from django.core.cache import caches
+from django.db import connection
 from django.http import HttpRequest
 
 from drivercrm.accounts.models import Organisation
 from drivercrm.journal.models import Entry
 
 T = TypeVar("T")
+NEWEST = f"SELECT MAX(id) FROM {Entry._meta.db_table}"  # noqa: S608
 SECONDS = 60  # two entries written at once may become visible in the other order: nothing is kept for long
 
 
@@ -43,6 +45,7 @@ def _fresh(request: HttpRequest, key: str) -> tuple[int, object] | None:
 def _newest_entry(request: HttpRequest) -> int:
     """The number of the journal's newest entry, asked for once in a request."""
     if not hasattr(request, "newest_entry"):
-        newest = Entry.objects.order_by("-pk").values_list("pk", flat=True).first()
-        request.newest_entry = newest or 0  # type: ignore[attr-defined]
+        with connection.cursor() as cursor:
+            cursor.execute(NEWEST)  # on every page: the ORM takes ten times as long to put it together
+            request.newest_entry = cursor.fetchone()[0] or 0  # type: ignore[attr-defined]
     return int(request.newest_entry)  # type: ignore[attr-defined]

@@ -17,7 +17,9 @@ class EngagementMetric(models.Model):
     """One driver's day. The total is checked by the database in whole cents (spec §7)."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    driver = models.ForeignKey(Driver, on_delete=models.CASCADE, related_name="engagement_metrics")
+    driver = models.ForeignKey(
+        Driver, on_delete=models.CASCADE, related_name="engagement_metrics", db_index=False
+    )
 
     date = models.DateField()
     app_usage_hours = models.FloatField(null=True)

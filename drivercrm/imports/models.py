@@ -144,12 +144,7 @@ class ImportRow(models.Model):
 
     class Meta:
         db_table = "import_rows"
-        indexes = [
-            models.Index(fields=["of", "heap", "number"], name="import_row_heap"),
-            models.Index(
-                fields=["driver_id"], name="import_row_driver", condition=Q(driver_id__isnull=False)
-            ),
-        ]
+        indexes = [models.Index(fields=["of", "heap", "number"], name="import_row_heap")]
         constraints = [
             models.UniqueConstraint(fields=["of", "number"], name="import_row_once"),
             models.CheckConstraint(name="import_row_verdict", condition=Q(verdict__in=RowVerdict.values)),

@@ -56,7 +56,7 @@ class Change(models.Model):
 class Delivery(models.Model):
     """One subscriber that must hear one entry. The row is the truth; a job only says “look here”."""
 
-    entry = models.ForeignKey(Entry, on_delete=models.CASCADE, related_name="deliveries")
+    entry = models.ForeignKey(Entry, on_delete=models.CASCADE, related_name="deliveries", db_index=False)
     subscriber = models.CharField(max_length=120)
     attempts = models.PositiveIntegerField(default=0)
     next_try_at = models.DateTimeField(default=clock.now)

@@ -13,7 +13,9 @@ class SupportTicket(models.Model):
     """One problem of one driver."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    driver = models.ForeignKey(Driver, on_delete=models.CASCADE, related_name="support_tickets")
+    driver = models.ForeignKey(
+        Driver, on_delete=models.CASCADE, related_name="support_tickets", db_index=False
+    )
 
     issue_type = models.CharField(max_length=9, choices=IssueType.choices)
     priority = models.CharField(max_length=6, choices=Priority.choices, default=Priority.MEDIUM)

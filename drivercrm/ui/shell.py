@@ -1,7 +1,10 @@
 """What the frame around every page shows; drivercrm.desk fills it in."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import lru_cache
+from secrets import token_hex
+
+from django.template.loader import render_to_string
 
 
 @dataclass(frozen=True)
@@ -72,14 +75,27 @@ class Shell:
 
     workspace: str
     home_url: str
-    nav: Sequence[NavItem]
+    nav: tuple[NavItem, ...]
     person: Person
-    views: Sequence[PinnedView] = field(default_factory=tuple)
-    foot: Sequence[NavItem] = field(default_factory=tuple)
-    mobile: Sequence[NavItem] = field(default_factory=tuple)
+    views: tuple[PinnedView, ...] = ()
+    foot: tuple[NavItem, ...] = ()
+    mobile: tuple[NavItem, ...] = ()
     search_url: str = ""
     palette_url: str = ""
     theme_url: str = ""
     counts_url: str = ""
     shortcuts: bool = True
     notice: Notice | None = None
+
+
+_TOKEN = token_hex()  # stands for a page's own token; no name or address can look like it
+
+
+def draw(template: str, shell: Shell, theme: str, csrf_token: str) -> str:
+    """A part of the frame, drawn anew only when something that it shows has changed: pages differ in their middle."""
+    return _drawn(template, shell, theme).replace(_TOKEN, csrf_token)
+
+
+@lru_cache(maxsize=200)
+def _drawn(template: str, shell: Shell, theme: str) -> str:
+    return render_to_string(template, {"shell": shell, "theme": theme, "csrf_token": _TOKEN})

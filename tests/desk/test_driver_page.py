@@ -382,6 +382,6 @@ def test_the_page_asks_as_often_for_one_of_everything_as_for_three(staff: Client
     assert Communication.objects.count() == 4
 
 
-# sign-in, person; driver with owner and two counts; team, organisation; status, steps, consent, follow-ups,
-# messages and calls, edits; the frame's saved views
-QUERIES = 12
+# sign-in, person; driver with owner and two counts; newest entry; status, steps, consent, follow-ups,
+# messages and calls, edits
+QUERIES = 11

@@ -339,6 +339,29 @@ def test_search_reads_names_numbers_mails_and_ids() -> None:
 
 
 @pytest.mark.django_db
+def test_a_whole_number_mail_or_id_finds_whoever_has_it_and_nobody_else() -> None:
+    whole = make_driver(
+        name="Whole", phone="+27821234567", email="vusi@rides.example.org", timo_driver_id="TD-00123"
+    )
+    longer = make_driver(
+        name="Longer",
+        phone="+27831234567",
+        email="0821234567.vusi@rides.example.org",
+        timo_driver_id="TD-001234",
+    )
+
+    def found(words: str) -> set[str]:
+        return set(Driver.objects.search(words).values_list("name", flat=True))
+
+    for words in ("082 123 4567", "+27821234567", "0027 82 123 4567", "VUSI@rides.example.org", "td-00123"):
+        assert found(words) == {whole.name}, words
+    assert found("td-00123 longer") == {longer.name}
+    assert found("td-0012") == {whole.name, longer.name}
+    assert found("0821234567.vusi") == {longer.name}
+    assert found("82123456") == {whole.name, longer.name}
+
+
+@pytest.mark.django_db
 def test_few_and_many_find_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     assert FEW > 100
     for number in range(12):

@@ -10,6 +10,7 @@ from django.template.loader import render_to_string
 from drivercrm.core.errors import NotAllowed, Refused
 from drivercrm.ui import assets, gallery
 from drivercrm.ui.refusals import refused
+from drivercrm.ui.shell import draw
 from drivercrm.ui.templatetags.ui import register
 
 TEMPLATES = Path(assets.__file__).resolve().parent / "templates" / "ui"
@@ -163,7 +164,7 @@ def test_the_gallery_draws(rf, shell, monkeypatch):
 def test_the_gallery_leaves_no_component_out():
     source = (TEMPLATES / "gallery.html").read_text(encoding="utf-8")
     through_python = {"bars", "stacked", "lines", "heat", "as_table"}
-    of_the_frame = {"asset", "pending_toasts"}
+    of_the_frame = {"asset", "frame", "pending_toasts"}
     fragments = {"_empty", "_banner", "_dialog", "_pager", "_toast", "_theme_switch"}
 
     shown = set(re.findall(r"{%\s*(\w+)", source))
@@ -241,3 +242,15 @@ def test_empty_state_has_one_sentence_and_one_action(show):
 def test_a_danger_banner_is_an_alert(show):
     page = check(show('{% include "ui/_banner.html" with level="danger" lead="Broken." text="Mend it." %}'))
     assert page.all("div")[0] == {"class": "banner danger", "role": "alert"}
+
+
+def test_a_frame_is_drawn_once_and_never_with_another_pages_token(shell) -> None:
+    first = draw("ui/_side.html", shell, "", "token-one")
+    second = draw("ui/_side.html", shell, "", "token-two")
+    renamed = draw("ui/_side.html", replace(shell, workspace="Another"), "", "token-two")
+
+    assert re.findall(r'name="csrfmiddlewaretoken" value="([^"]*)"', first) == ["token-one"] * 2
+    assert re.findall(r'name="csrfmiddlewaretoken" value="([^"]*)"', second) == ["token-two"] * 2
+    assert second == first.replace("token-one", "token-two")
+    assert "Another" in renamed
+    assert "Another" not in second

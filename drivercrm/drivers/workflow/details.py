@@ -84,7 +84,7 @@ def create(values: dict[str, Any], *, source: str, by: Actor, owner: User | None
             ]
         )
         journal.announce(DriverCreated([driver.pk], source), by=by, driver_id=driver.pk)
-    return Driver.objects.get(pk=driver.pk)
+    return driver
 
 
 def edit(

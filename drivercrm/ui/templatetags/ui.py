@@ -13,7 +13,7 @@ from django.template.exceptions import TemplateSyntaxError
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from drivercrm.ui import assets, charts, formats, icons, parts, toasts, words
+from drivercrm.ui import assets, charts, formats, icons, parts, shell, toasts, words
 
 register = template.Library()
 
@@ -101,6 +101,14 @@ def asset(name: str, missing: str | None = None) -> str:
         if missing is None:
             raise
         return missing
+
+
+@register.simple_tag(takes_context=True)
+def frame(context: Context, template: str) -> SafeString:
+    """A part of the frame around every page, from nothing but the shell, the theme and the page's token."""
+    made = getattr(context["shell"], "made", context["shell"])
+    token = str(context.get("csrf_token") or "")
+    return SafeString(shell.draw(template, made, str(context.get("theme") or ""), token))
 
 
 @register.simple_tag(takes_context=True)
