@@ -54,3 +54,90 @@ CALLS_OUT = _calls(
     CallOutcome.WRONG_NUMBER,
 )
 CALLS_IN = _calls(Direction.INBOUND, CallOutcome.ANSWERED, CallOutcome.MISSED)
+
+
+class ProviderKind(TextChoices):
+    """Whose service an account is with."""
+
+    SANDBOX = "sandbox", "Sandbox"
+    CLOUD = "cloud", "WhatsApp Cloud API"
+    WATI = "wati", "WATI"
+    BOT = "bot", "Telegram bot"
+    MAIL = "mail", "Mailbox"
+    ESP = "esp", "Mail service"
+
+
+class AccountState(TextChoices):
+    CONNECTED = "connected", "Connected"
+    HALTED = "halted", "Halted"  # the provider refuses us, or a person has paused it: nothing leaves
+    DISCONNECTED = "disconnected", "Disconnected"
+
+
+class OutboxState(TextChoices):
+    """What is still to be sent, and for how long it was (spec §2)."""
+
+    QUEUED = "queued", "Queued"
+    HELD = "held", "Held"  # waits for a moment or for a person
+    SENDING = "sending", "Sending"
+    IN_DOUBT = "in_doubt", "In doubt"
+    CANCELLED = "cancelled", "Cancelled"
+    ACCEPTED = "accepted", "Accepted"
+    REFUSED = "refused", "Refused"
+
+
+# Nothing more happens to these by itself.
+SETTLED = (OutboxState.CANCELLED, OutboxState.ACCEPTED, OutboxState.REFUSED)
+
+
+class EventKind(TextChoices):
+    """What a provider says of one of our messages."""
+
+    SENT = "sent", "Sent"
+    DELIVERED = "delivered", "Delivered"
+    READ = "read", "Read"
+    FAILED = "failed", "Failed"
+
+
+class MessageKind(TextChoices):
+    """What kind of thing came in. Reactions, notices and automatic answers are never replies (spec §5.3)."""
+
+    TEXT = "text", "Text"
+    FILE = "file", "File"
+    BUTTON = "button", "Button"
+    LOCATION = "location", "Location"
+    CONTACT = "contact", "Contact"
+    REACTION = "reaction", "Reaction"
+    EDIT = "edit", "Edited message"
+    REVOKED = "revoked", "Deleted message"
+    AUTOMATIC = "automatic", "Automatic answer"
+    OTHER = "other", "Other"
+
+
+class RawState(TextChoices):
+    WAITING = "waiting", "Waiting"
+    DONE = "done", "Done"
+    FAILED = "failed", "Failed"
+
+
+class UnmatchedState(TextChoices):
+    WAITING = "waiting", "Waiting"
+    LINKED = "linked", "Linked"
+    DISMISSED = "dismissed", "Dismissed"
+
+
+class FileState(TextChoices):
+    PENDING = "pending", "Pending"
+    STORED = "stored", "Stored"
+    FAILED = "failed", "Failed"
+
+
+class Approval(TextChoices):
+    """A provider's word about a template; `none` where no provider has to approve it."""
+
+    NONE = "none", "Not needed"
+    DRAFT = "draft", "Not submitted"
+    PENDING = "pending", "Waiting for approval"
+    APPROVED = "approved", "Approved"
+    REJECTED = "rejected", "Rejected"
+    PAUSED = "paused", "Paused"
+    DISABLED = "disabled", "Disabled"

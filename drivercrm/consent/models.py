@@ -72,6 +72,28 @@ class Consent(models.Model):
         return f"{self.channel} {self.purpose}: {self.state}"
 
 
+class Welcome(models.Model):
+    """The one message that somebody who was never asked may get, ever, over all channels (spec §4).
+
+    The row is written in the commit that marks the welcome as sending, and the key lets one in. It goes only when
+    the provider has refused the message for certain: then nobody has had it.
+    """
+
+    driver = models.OneToOneField(Driver, primary_key=True, on_delete=models.CASCADE, related_name="welcome")
+    message_id = models.UUIDField(help_text="Of the outbox.")
+    channel = models.CharField(max_length=8, choices=ConsentChannel.choices)
+    at = models.DateTimeField()
+
+    class Meta:
+        db_table = "welcomes"
+        constraints = [
+            models.CheckConstraint(name="welcome_channel", condition=Q(channel__in=ConsentChannel.values))
+        ]
+
+    def __str__(self) -> str:
+        return self.channel
+
+
 class SuppressedAddress(models.Model):
     """A keyed hash of an address whose holder said no on its channel; it outlives erasure and merging (spec §4).
 
