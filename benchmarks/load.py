@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from django.apps import apps
 from django.core.management import call_command
 from django.db import connection
 
@@ -82,6 +83,19 @@ def _timed(say: Say, what: str, statements: Iterable[str]) -> None:
     say(f"{what}: {time.perf_counter() - began:.0f} s")
 
 
+def _complete(table: str) -> tuple[list[str], Row]:
+    """The columns that the rows fill and those that may not be empty beside them, and the values of the latter."""
+    columns = COLUMNS[table].split()
+    model = next(one for one in apps.get_models() if one._meta.db_table == table)
+    rest = {
+        field.column: field.get_default()
+        for field in model._meta.concrete_fields
+        if field.column not in columns
+        and not (field.null or field.primary_key or field.generated or field.db_returning)
+    }
+    return [*columns, *rest], tuple(rest.values())
+
+
 def _sqlite() -> tuple[Put, Finish]:
     """Rows by executemany without a journal; the search table in one go at the end."""
     with connection.cursor() as cursor:
@@ -104,11 +118,12 @@ def _sqlite() -> tuple[Put, Finish]:
             cursor.execute(f"DROP TRIGGER {name}")
 
     def put(table: str, rows: list[Row]) -> None:
-        columns = COLUMNS[table].split()
+        columns, rest = _complete(table)
         marks = ", ".join("?" * len(columns))
         raw: Any = connection.connection
         raw.execute("BEGIN")
-        raw.executemany(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})", rows)
+        whole = ((*row, *rest) for row in rows)
+        raw.executemany(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})", whole)
         raw.execute("COMMIT")
 
     def finish(say: Say) -> None:
@@ -146,10 +161,13 @@ def _postgresql() -> tuple[Put, Finish]:
             cursor.execute("SET session_replication_role = replica")
 
     def put(table: str, rows: list[Row]) -> None:
-        columns = ", ".join(COLUMNS[table].split())
-        with connection.cursor() as cursor, cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as copy:
+        columns, rest = _complete(table)
+        with (
+            connection.cursor() as cursor,
+            cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN") as copy,
+        ):
             for row in rows:
-                copy.write_row(row)
+                copy.write_row((*row, *rest))
 
     def finish(say: Say) -> None:
         with connection.cursor() as cursor:
