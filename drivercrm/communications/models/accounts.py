@@ -23,7 +23,8 @@ class ChannelAccount(models.Model):
     halted_because = models.CharField(max_length=300, blank=True, default="")
     halted_at = models.DateTimeField(null=True)
     next_slot_at = models.DateTimeField(
-        null=True, help_text="When the next message may leave: its rate, or a pause that the provider asked for."
+        null=True,
+        help_text="When the next message may leave: its rate, or a pause that the provider asked for.",
     )
 
     is_test_mode = models.BooleanField(default=False)

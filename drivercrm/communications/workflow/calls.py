@@ -1,6 +1,5 @@
-"""The verbs of what is said. This version logs calls by hand; providers come with the channels (spec §5.1)."""
+"""Phone calls, which people log by hand (spec §5.1)."""
 
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -8,8 +7,8 @@ from django.db import transaction
 
 from drivercrm.communications.enums import CallOutcome, Channel, CommunicationStatus, Direction, MessageType
 from drivercrm.communications.events import CallLogged
-from drivercrm.communications.formula import Said, response_rate
 from drivercrm.communications.models import Communication
+from drivercrm.communications.workflow.derived import keep_derived
 from drivercrm.core import clock
 from drivercrm.core.actors import Actor
 from drivercrm.core.errors import Refused
@@ -17,7 +16,7 @@ from drivercrm.core.ids import uuid7
 from drivercrm.drivers import workflow as drivers
 from drivercrm.drivers.enums import Trigger
 from drivercrm.drivers.models import Driver
-from drivercrm.drivers.queries import locked, locked_one
+from drivercrm.drivers.queries import locked_one
 from drivercrm.journal import workflow as journal
 
 STATUS_OF_CALL: dict[tuple[str, str], CommunicationStatus] = {
@@ -91,43 +90,3 @@ def log_call(
         journal.announce(CallLogged(driver.pk, call.pk, outcome), by=by, driver_id=driver.pk)
     driver.refresh_from_db()
     return call
-
-
-def keep_derived(driver_ids: Iterable[UUID]) -> int:
-    """Makes the drivers' three derived columns what the rows say. Returns how many values were wrong (spec §2)."""
-    ids = list(driver_ids)
-    rows: dict[UUID, list[Communication]] = {pk: [] for pk in ids}
-    for row in Communication.objects.filter(driver_id__in=ids).order_by("sent_at"):
-        rows[row.driver_id].append(row)
-    wrong = 0
-    for driver in Driver.objects.filter(pk__in=ids):
-        said = rows[driver.pk]
-        reached = [row.sent_at for row in said if row.status != CommunicationStatus.FAILED]
-        derived = (len(said), max(reached, default=None), response_rate(_as_said(row) for row in said))
-        kept = (driver.total_communications, driver.last_contact_date, driver.response_rate)
-        if kept != derived:
-            wrong += sum(a != b for a, b in zip(kept, derived, strict=True))
-            total, last, rate = derived
-            drivers.note_communications(driver.pk, total=total, last_contact_date=last, response_rate=rate)
-    return wrong
-
-
-def _as_said(row: Communication) -> Said:
-    is_failed_message = row.status == CommunicationStatus.FAILED and row.channel != Channel.PHONE
-    return Said(
-        at=row.sent_at,
-        is_outbound=row.direction == Direction.OUTBOUND,
-        counts=row.message_type != MessageType.UPDATE and not is_failed_message,
-        is_answered=row.status == CommunicationStatus.REPLIED,
-    )
-
-
-def rebuild() -> dict[str, int]:
-    """Works the drivers' communication columns out again. Returns how many values were wrong."""
-    wrong = 0
-    ids = list(Driver.objects.order_by("pk").values_list("pk", flat=True))
-    for start in range(0, len(ids), 500):
-        with transaction.atomic():
-            locked(ids[start : start + 500])  # a call that is logged meanwhile waits
-            wrong += keep_derived(ids[start : start + 500])
-    return {"communications": wrong}
