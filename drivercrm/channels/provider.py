@@ -277,6 +277,7 @@ class AccountNotice:
     at: datetime
     is_trouble: bool = True
     limit: int | None = None
+    is_unlimited: bool = False  # there is no messaging limit any more
     quality: str = ""
     code: str = ""
 
@@ -340,6 +341,7 @@ class Draft:
     body: str  # variables as {{name}}
     examples: Mapping[str, str] = field(default_factory=dict)
     buttons: tuple[str, ...] = ()
+    lives_for: timedelta | None = None  # the vendor stops trying to deliver after it; None: the vendor's default
 
 
 @dataclass(frozen=True)
