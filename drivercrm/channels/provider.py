@@ -40,6 +40,8 @@ class Capabilities:
     has_templates: bool  # keeps templates of its own, which it approves
     longest_text: int  # characters
     attachments: Mapping[str, int] = field(default_factory=dict)  # media type (or `image/*`) → most bytes
+    longest_caption: int | None = None  # characters beside a file; None: as many as without one
+    most_files: int = 1  # in one message
     has_subject: bool = False
     per_second: float = 1.0  # messages of one account
     recipient_pause: timedelta = timedelta(0)  # between two messages to one person
