@@ -2,6 +2,7 @@
 
 import os
 import secrets
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -104,6 +105,20 @@ def database(folder: Path) -> dict[str, Any]:
             "DATABASE_URL names another database. Driver CRM runs on SQLite and PostgreSQL."
         )
     return config
+
+
+def jobs_engine(*, sqlite: bool) -> str:
+    """Which engine keeps the background work (docs/adr/0003)."""
+    engine = one_of("DRIVERCRM_JOBS", ("embedded", "procrastinate"), "embedded")
+    if engine == "procrastinate" and sqlite:
+        raise ImproperlyConfigured(
+            "DRIVERCRM_JOBS is “procrastinate”, which needs PostgreSQL. Set DATABASE_URL, or use embedded."
+        )
+    if engine == "procrastinate" and find_spec("procrastinate") is None:
+        raise ImproperlyConfigured(
+            "DRIVERCRM_JOBS is “procrastinate”, which is not installed. Install “drivercrm[postgres]”, or use embedded."
+        )
+    return engine
 
 
 def long_keys(name: str) -> list[str]:

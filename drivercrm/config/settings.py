@@ -17,7 +17,7 @@ SECRET_KEY = environment.lasting_key(DATA_DIR, "DRIVERCRM_SECRET_KEY", sqlite=ON
 ADDRESS_KEY = environment.lasting_key(DATA_DIR, "DRIVERCRM_ADDRESS_KEY", sqlite=ON_SQLITE)
 # What is sealed (core/sealing.py): the first seals, all of them read, so that one can be replaced.
 ENCRYPTION_KEYS = environment.long_keys("DRIVERCRM_ENCRYPTION_KEYS")
-JOBS_ENGINE = environment.one_of("DRIVERCRM_JOBS", ("embedded",), "embedded")
+JOBS_ENGINE = environment.jobs_engine(sqlite=ON_SQLITE)
 JOBS_SCHEDULE = "drivercrm.config.schedule"
 
 API_PER_MINUTE = environment.whole_number("DRIVERCRM_API_PER_MINUTE", 6000)
@@ -75,6 +75,9 @@ INSTALLED_APPS = [
     "drivercrm.imports",
     "drivercrm.desk",
 ]
+if JOBS_ENGINE == "procrastinate":
+    INSTALLED_APPS.append("procrastinate.contrib.django")  # for its migrations alone
+    PROCRASTINATE_AUTODISCOVER_MODULE_NAME = ""
 
 MIDDLEWARE = [
     "drivercrm.config.logs.RequestLog",

@@ -8,11 +8,12 @@ from django.db import transaction
 from django.db.models import Count, Min, Q
 
 from drivercrm.core import clock
+from drivercrm.core.errors import Refused
+from drivercrm.jobs import leases
 from drivercrm.jobs.enums import JobState
-from drivercrm.jobs.leases import wake
 from drivercrm.jobs.models import Job
-from drivercrm.jobs.port import DeadLetter, Depth, Task
-from drivercrm.jobs.worker import LeaseWorker
+from drivercrm.jobs.port import DeadLetter, Depth, Parcel, Task
+from drivercrm.jobs.worker import ThreadedWorker
 
 
 class Embedded:
@@ -45,14 +46,14 @@ class Embedded:
             Job.objects.bulk_create(
                 [job], update_conflicts=True, unique_fields=["unique_key"], update_fields=["unique_key"]
             )
-        transaction.on_commit(wake.set)
+        transaction.on_commit(leases.wake.set)
         return job.pk
 
     def retry(self, job_id: int) -> bool:
         found = Job.objects.filter(pk=job_id, state=JobState.DEAD).update(
             state=JobState.WAITING, due_at=clock.now(), died_at=None, attempts=0, error_class="", error=""
         )
-        transaction.on_commit(wake.set)
+        transaction.on_commit(leases.wake.set)
         return found == 1
 
     def discard(self, job_id: int) -> bool:
@@ -80,6 +81,41 @@ class Embedded:
         rows = Job.objects.filter(state=JobState.DEAD).order_by("-died_at", "-id")
         return [DeadLetter(**row) for row in rows.values(*columns)[:limit]]
 
+    def pack(self) -> list[Parcel]:
+        now = clock.now()
+        rows = list(Job.objects.select_for_update().order_by("id"))
+        if any(row.state == JobState.RUNNING and row.due_at and row.due_at > now for row in rows):
+            raise Refused(
+                "jobs_run",
+                "A worker of the embedded engine still holds a job. Stop all workers, then wait 30 seconds.",
+            )
+        Job.objects.filter(pk__in=[row.pk for row in rows]).delete()
+        return [
+            Parcel(
+                task=row.task,
+                args=row.args,
+                queue=row.queue,
+                due_at=row.due_at,
+                died_at=row.died_at,
+                attempts=row.attempts,
+                max_attempts=row.max_attempts,
+                unique_key=row.unique_key,
+                order_key=row.order_key,
+                error_class=row.error_class,
+                error=row.error,
+            )
+            for row in rows
+        ]
+
+    def unpack(self, parcels: Sequence[Parcel]) -> None:
+        known = Job.objects.exclude(unique_key=None).values_list("unique_key", flat=True)
+        taken = set(known)
+        Job.objects.bulk_create(
+            Job(state=JobState.DEAD if parcel.due_at is None else JobState.WAITING, **vars(parcel))
+            for parcel in parcels
+            if parcel.unique_key not in taken
+        )
+
     def worker(
         self,
         *,
@@ -88,5 +124,7 @@ class Embedded:
         lease: timedelta,
         poll: timedelta,
         clockwork: bool,
-    ) -> LeaseWorker:
-        return LeaseWorker(threads=threads, queues=queues, lease=lease, poll=poll, clockwork=clockwork)
+    ) -> ThreadedWorker[Job]:
+        return ThreadedWorker(
+            leases, threads=threads, queues=queues, lease=lease, poll=poll, clockwork=clockwork
+        )

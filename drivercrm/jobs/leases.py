@@ -1,4 +1,4 @@
-"""The moves of the lease table. Only the holder of the latest claim may renew or settle a job."""
+"""The moves of the lease table (see worker.Moves). Only the holder of the latest claim may renew or settle a job."""
 
 import re
 import threading
@@ -100,6 +100,14 @@ def fail(job: Job, error: BaseException, pause: timedelta | None) -> bool:
         )
         == 1
     )
+
+
+def keep(lease: timedelta) -> None:
+    """Nothing: each claim here has a lease of its own."""
+
+
+def leave() -> None:
+    """Nothing: the table knows claims, not workers."""
 
 
 def describe(error: BaseException) -> str:

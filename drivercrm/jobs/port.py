@@ -9,7 +9,10 @@ from typing import Any, Protocol
 from django.conf import settings
 from django.utils.module_loading import import_string
 
-ENGINES = {"embedded": "drivercrm.jobs.embedded.Embedded"}
+ENGINES = {
+    "embedded": "drivercrm.jobs.embedded.Embedded",
+    "procrastinate": "drivercrm.jobs.distributed.Distributed",
+}
 
 
 def patient(attempt: int) -> timedelta:
@@ -50,6 +53,23 @@ class DeadLetter:
     error_class: str
     error: str
     died_at: datetime
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """A job on its way from one engine to another; without `due_at` it is a dead letter."""
+
+    task: str
+    args: dict[str, Any]
+    queue: str
+    due_at: datetime | None
+    died_at: datetime | None
+    attempts: int
+    max_attempts: int
+    unique_key: str | None
+    order_key: str | None
+    error_class: str
+    error: str
 
 
 class Worker(Protocol):
@@ -93,6 +113,12 @@ class Engine(Protocol):
 
     def dead_letters(self, limit: int) -> list[DeadLetter]: ...
 
+    def pack(self) -> list[Parcel]:
+        """Takes everything out, in order; refuses while a worker holds a job."""
+
+    def unpack(self, parcels: Sequence[Parcel]) -> None:
+        """Puts in what another engine packed; a twin that waits here already stands for both."""
+
     def worker(
         self,
         *,
@@ -112,3 +138,8 @@ def _engine(name: str) -> Engine:
 def engine() -> Engine:
     """The engine that the setting JOBS_ENGINE names."""
     return _engine(settings.JOBS_ENGINE)
+
+
+def other_engines() -> list[Engine]:
+    """The engines that are not chosen, and may hold jobs from the time when they were."""
+    return [_engine(name) for name in ENGINES if name != settings.JOBS_ENGINE]

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from drivercrm.jobs.port import DeadLetter, Depth, engine
+from drivercrm.jobs.port import DeadLetter, Depth, engine, other_engines
 
 
 def depths() -> list[Depth]:
@@ -18,3 +18,10 @@ def oldest_waiting_age() -> timedelta | None:
 def dead_letters(limit: int = 100) -> list[DeadLetter]:
     """The latest jobs that used up their attempts, newest first."""
     return engine().dead_letters(limit)
+
+
+def left_behind() -> int:
+    """How many jobs stand in an engine that is not chosen any more: nobody works on them."""
+    return sum(
+        depth.waiting + depth.running + depth.dead for other in other_engines() for depth in other.depths()
+    )

@@ -1,4 +1,4 @@
-"""Threads that take jobs from the lease table, keep their leases alive, and wind the clockwork."""
+"""Threads that take jobs from an engine's table, keep their claims alive, and wind the clockwork."""
 
 import signal
 import threading
@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from multiprocessing.util import Finalize
 from types import FrameType
+from typing import Any, Generic, Protocol, TypeVar
 
 import structlog
 from django.db import connections
@@ -14,7 +15,6 @@ from django.db.utils import Error as DatabaseError
 
 from drivercrm.jobs import clockwork as clockworks
 from drivercrm.jobs import leases, workflow
-from drivercrm.jobs.models import Job
 from drivercrm.jobs.port import patient
 
 log = structlog.get_logger("drivercrm.jobs")
@@ -24,29 +24,69 @@ GRACE = timedelta(seconds=8)  # container hosts kill ten seconds after SIGTERM
 HANDOVER = timedelta(seconds=2)
 
 
-class LeaseWorker:
-    """The embedded engine's worker (see port.Worker). Any number may run, in any number of processes."""
+class Claim(Protocol):
+    """A job that a worker holds; `attempts` counts this run."""
+
+    pk: Any
+    task: Any
+    args: Any
+    attempts: Any
+    max_attempts: Any
+
+
+C = TypeVar("C", bound=Claim)
+
+
+class Moves(Protocol[C]):
+    """What an engine does to a job. False says that the claim was lost: another worker answers for the job."""
+
+    def claim(self, queues: Sequence[str] | None, lease: timedelta) -> C | None: ...
+
+    def renew(self, job: C, lease: timedelta) -> bool: ...
+
+    def finish(self, job: C) -> bool: ...
+
+    def give_back(self, job: C, after: timedelta) -> bool: ...
+
+    def fail(self, job: C, error: BaseException, pause: timedelta | None) -> bool: ...
+
+    def keep(self, lease: timedelta) -> None:
+        """Called with every beat of the heart, before the claims are renewed."""
+
+    def leave(self) -> None:
+        """Called last: this worker claims nothing more."""
+
+
+class ThreadedWorker(Generic[C]):
+    """The worker of both engines (see port.Worker). Any number may run, in any number of processes.
+
+    `ears` waits about a second for news of a new job, again and again, in a thread of its own.
+    """
 
     def __init__(
         self,
+        moves: Moves[C],
         *,
         threads: int,
         queues: Sequence[str] | None,
         lease: timedelta,
         poll: timedelta,
         clockwork: bool,
+        ears: Callable[[], object] | None = None,
     ) -> None:
-        self.queues, self.lease, self.poll = queues, lease, poll
+        self.moves, self.queues, self.lease, self.poll = moves, queues, lease, poll
         self._clockwork = clockworks.Clockwork(clockworks.schedule()) if clockwork else None
         self._stopping = threading.Event()  # take no more jobs
         self._ended = threading.Event()  # stop renewing
-        self._held: dict[int, Job] = {}
+        self._held: dict[int, C] = {}
         self._lock = threading.Lock()
         self._at_exit: Finalize | None = None
         self._takers = [self._thread(f"jobs-{n}", self._take, self._stopping) for n in range(1, threads + 1)]
         self._others = [self._thread("jobs-heartbeat", self._beat, self._ended)]
         if self._clockwork:
             self._others.append(self._thread("jobs-clock", self._wind, self._stopping))
+        if ears:
+            self._others.append(self._thread("jobs-ears", ears, self._stopping))
 
     def start(self) -> None:
         for thread in self._others + self._takers:
@@ -64,8 +104,9 @@ class LeaseWorker:
             left, self._held = list(self._held.values()), {}
         self._ended.set()
         for job in left:
-            if leases.give_back(job, HANDOVER):
+            if self.moves.give_back(job, HANDOVER):
                 log.warning("job given back", job=job.pk, task=job.task)
+        self.moves.leave()
         if self._at_exit:
             self._at_exit.cancel()
 
@@ -85,9 +126,10 @@ class LeaseWorker:
 
     def drain(self) -> int:
         runs = 0
-        while job := leases.claim(self.queues, self.lease):
+        while job := self.moves.claim(self.queues, self.lease):
             self._settle(job, self._work(job))
             runs += 1
+        self.moves.leave()
         return runs
 
     def _thread(self, name: str, turn: Callable[[], object], until: threading.Event) -> threading.Thread:
@@ -110,7 +152,7 @@ class LeaseWorker:
         leases.wake.clear()
         if self._stopping.is_set():  # stop() wakes the idle threads once
             return
-        job = leases.claim(self.queues, self.lease)
+        job = self.moves.claim(self.queues, self.lease)
         if job is None:
             leases.wake.wait(self.poll.total_seconds())
             return
@@ -126,10 +168,11 @@ class LeaseWorker:
     def _beat(self) -> None:
         if self._ended.wait(self.lease.total_seconds() / 6):
             return
+        self.moves.keep(self.lease)
         with self._lock:
             held = list(self._held.values())
         for job in held:
-            if leases.renew(job, self.lease):
+            if self.moves.renew(job, self.lease):
                 continue
             with self._lock:
                 lost = self._held.get(job.pk) is job and self._held.pop(job.pk)
@@ -140,7 +183,7 @@ class LeaseWorker:
         if self._clockwork and not self._stopping.wait(0.5):
             self._clockwork.tick()
 
-    def _work(self, job: Job) -> BaseException | None:
+    def _work(self, job: C) -> BaseException | None:
         """Runs a claimed job and returns its error, if it raised one."""
         with self._lock:
             self._held[job.pk] = job
@@ -153,12 +196,12 @@ class LeaseWorker:
                 return error
         return None
 
-    def _settle(self, job: Job, error: BaseException | None) -> None:
+    def _settle(self, job: C, error: BaseException | None) -> None:
         """Deletes a job that was done, or records its failure; until then its lease is kept alive."""
         with self._lock:
             self._held.pop(job.pk, None)
         try:
-            settled = leases.fail(job, error, self._back_off(job)) if error else leases.finish(job)
+            settled = self.moves.fail(job, error, self._back_off(job)) if error else self.moves.finish(job)
         except DatabaseError:
             with self._lock:
                 self._held[job.pk] = job
@@ -171,7 +214,7 @@ class LeaseWorker:
             log.warning("job failed", **words, error=type(error).__name__, where=leases.place(error))
 
     @staticmethod
-    def _back_off(job: Job) -> timedelta | None:
+    def _back_off(job: C) -> timedelta | None:
         if job.attempts >= job.max_attempts:
             return None
         try:

@@ -8,8 +8,10 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
+from django.db import transaction
+
 from drivercrm.core.errors import Refused
-from drivercrm.jobs.port import Task, Worker, engine, patient
+from drivercrm.jobs.port import Task, Worker, engine, other_engines, patient
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -83,6 +85,17 @@ def discard(job_id: int) -> None:
     """Removes a dead letter for good; refuses for any other job."""
     if not engine().discard(job_id):
         raise Refused("not_a_dead_letter", "This job did not fail, or somebody has settled it already.")
+
+
+def carry_over() -> int:
+    """Moves what stands in the engines that are not chosen into the chosen one, and says how many jobs those were.
+
+    Refuses while a worker of another engine holds a job: the change is made with all of them stopped.
+    """
+    with transaction.atomic():
+        parcels = [parcel for other in other_engines() for parcel in other.pack()]
+        engine().unpack(parcels)
+    return len(parcels)
 
 
 def worker(

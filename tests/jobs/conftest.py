@@ -5,21 +5,51 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from urllib.parse import quote
 
 import pytest
 from django.db import connection
-from pytest_django import Settings
+from pytest_django import DjangoDbBlocker, Settings
 
+from tests import processes
 from tests.jobs import probes
 
 LEASE = 1.2
 Process = subprocess.Popen[str]
 
 
-@pytest.fixture(params=["embedded"])
-def engine(request: pytest.FixtureRequest, settings: Settings) -> str:
-    """Every engine passes the same contract."""
+@pytest.fixture(scope="session")
+def procrastinates_tables(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
+    """They are made as an operator makes them: by choosing the engine, and `migrate`."""
+    with django_db_blocker.unblock():
+        environment = processes.environment(DRIVERCRM_JOBS="procrastinate")
+        connection.close()
+    command = [sys.executable, "-m", "drivercrm.cli", "migrate"]
+    made = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert made.returncode == 0, made.stderr
+
+
+def empty_procrastinates_tables() -> None:
+    """Django's own clean-up knows nothing of them."""
+    with connection.cursor() as cursor:
+        cursor.execute("TRUNCATE procrastinate_jobs, procrastinate_workers CASCADE")
+
+
+@pytest.fixture
+def procrastinate(transactional_db: None, procrastinates_tables: None, settings: Settings) -> Iterator[None]:
+    settings.JOBS_ENGINE = "procrastinate"
+    empty_procrastinates_tables()
+    yield
+    connection.close()
+    empty_procrastinates_tables()
+
+
+@pytest.fixture(params=["embedded", pytest.param("procrastinate", marks=pytest.mark.postgres)])
+def engine(request: pytest.FixtureRequest, settings: Settings, transactional_db: None) -> str:
+    """Every engine passes the same contract, on every database that it runs on."""
+    if request.param == "procrastinate":
+        if connection.vendor != "postgresql":
+            pytest.skip("procrastinate runs on PostgreSQL only")
+        request.getfixturevalue("procrastinate")
     settings.JOBS_ENGINE = request.param
     return request.param
 
@@ -50,7 +80,7 @@ def start(
             "as_web": as_web,
         }  # fmt: skip
         environment = os.environ | {
-            "DATABASE_URL": database_url(),
+            "DATABASE_URL": processes.database_url(),
             "DRIVERCRM_JOBS": engine,
             "PROBE_FILE": str(file),
         }
@@ -68,14 +98,6 @@ def start(
     for process in started:
         process.kill()
         process.wait()
-
-
-def database_url() -> str:
-    """The address of the test database, for other processes."""
-    at = connection.settings_dict
-    if connection.vendor == "sqlite":
-        return f"sqlite:///{at['NAME']}"
-    return f"postgres://{at['USER']}:{quote(at['PASSWORD'])}@{at['HOST']}:{at['PORT']}/{at['NAME']}"
 
 
 def until(condition: Callable[[], object], seconds: float = 15) -> None:
