@@ -1,0 +1,34 @@
+"""A bot on loopback and the provider that speaks to it."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+
+from drivercrm.channels.telegram.adapter import Telegram
+from drivercrm.channels.telegram.settings import Settings
+from tests.emulators.bot_api import BotApi
+
+
+@pytest.fixture
+def api() -> Iterator[BotApi]:
+    """Nomsa (7700000001) has pressed start, Sipho (7700000002) has not."""
+    with BotApi() as running:
+        running.person(7700000001, has_started=True)
+        running.person(7700000002, first_name="Sipho")
+        yield running
+
+
+@pytest.fixture
+def bot(api: BotApi) -> Iterator[Telegram]:
+    provider = Telegram(
+        Settings(
+            token=api.token,
+            webhook_secret="knock-knock_1",
+            base_url=api.url,
+            connect_timeout=timedelta(seconds=1),
+            read_timeout=timedelta(seconds=0.5),
+        )
+    )
+    yield provider
+    provider.close()
