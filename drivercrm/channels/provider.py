@@ -244,6 +244,7 @@ class Preference:
     sender: Sender
     choice: Choice
     at: datetime
+    provider_id: str = ""  # the message that made them do it, where the event names one
 
 
 @dataclass(frozen=True)
