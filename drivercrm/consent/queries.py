@@ -10,10 +10,12 @@ from uuid import UUID
 from django.conf import settings
 
 from drivercrm.consent.enums import ConsentChannel, ConsentEventKind, ConsentState, Purpose
-from drivercrm.consent.models import Consent, ConsentEvent, SuppressedAddress
+from drivercrm.consent.formula import Facts
+from drivercrm.consent.models import Consent, ConsentEvent, SuppressedAddress, Welcome
 from drivercrm.core.addresses import mail_key
 from drivercrm.core.bulk import ByIds
 from drivercrm.core.phone import is_mobile
+from drivercrm.drivers.enums import OnboardingStatus
 from drivercrm.drivers.models import Driver
 
 IMPORTED = "import"  # the source of what a list granted
@@ -215,3 +217,52 @@ def as_acts(events: Iterable[ConsentEvent]) -> list[ConsentAct]:
 def history(driver: Driver) -> list[ConsentAct]:
     """Everything this driver ever said or was asked about consent, the latest first."""
     return as_acts(ConsentEvent.objects.filter(driver=driver).order_by("-at", "-id"))
+
+
+# Leaving
+
+
+def facts(
+    driver: Driver,
+    *,
+    channel: str,
+    purpose: str,
+    is_automatic: bool,
+    last_wrote_at: datetime | None = None,
+    has_open_ticket: bool = False,
+    is_confirmed: bool = False,
+    holds_automation: bool = False,
+) -> Facts:
+    """What stands about one driver for the decision whether a message may leave; what this room cannot know is given.
+
+    Call it under the driver's lock, in the transaction that marks the message *sending*.
+    """
+    known = states([driver.pk])[driver.pk]
+    own = [address for address in addresses_of(driver) if address[0] == channel]
+    return Facts(
+        channel=channel,
+        purpose=purpose,
+        states=known,
+        is_opted_out=driver.onboarding_status == OnboardingStatus.OPTED_OUT,
+        is_suppressed=bool(own and suppressed(own)),
+        is_welcomed=Welcome.objects.filter(driver=driver).exists(),
+        last_wrote_at=last_wrote_at,
+        said_no_at=_said_no_at(driver, channel, known),
+        has_open_ticket=has_open_ticket,
+        is_confirmed=is_confirmed,
+        holds_automation=holds_automation,
+        is_automatic=is_automatic,
+    )
+
+
+def _said_no_at(driver: Driver, channel: str, known: State) -> datetime | None:
+    """The latest no on a channel that still stands for one of its purposes."""
+    if all(state != ConsentState.WITHDRAWN for (of, _), state in known.items() if of == channel):
+        return None
+    said = ConsentEvent.objects.filter(driver=driver, channel=channel, kind=ConsentEventKind.WITHDRAWN)
+    return said.order_by("-at").values_list("at", flat=True).first()
+
+
+def welcomed(driver_ids: Iterable[UUID]) -> set[UUID]:
+    """Those who have had the one welcome."""
+    return set(Welcome.objects.filter(driver_id__in=list(driver_ids)).values_list("driver_id", flat=True))
