@@ -12,6 +12,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "serve": ("drivercrm.cli.serving:serve", "Web pages, API and background work in one process."),
     "demo": ("drivercrm.cli.demo:demo", "A working CRM with invented drivers, served on loopback."),
     "worker": ("drivercrm.cli.serving:worker", "Background work alone, beside other processes that serve."),
+    "carry-jobs": ("drivercrm.cli.serving:carry_jobs", "Moves waiting jobs into the chosen engine."),
     "migrate": ("drivercrm.cli.serving:migrate", "Brings the database to this version."),
     "import-drivers": ("drivercrm.cli.importing:import_drivers", "Reads a list of drivers, and lets it in."),
     "create-user": ("drivercrm.cli.people:create_user", "Adds a member of staff."),

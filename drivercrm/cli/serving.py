@@ -75,6 +75,23 @@ def worker(
     return 0
 
 
+def carry_jobs() -> int:
+    """Moves what waits and what failed from the other engine into the one that DRIVERCRM_JOBS names.
+
+    Stop every server and worker first: while one of them holds a job, nothing is moved.
+    """
+    django.setup()
+    from django.conf import settings  # app ready
+
+    from drivercrm.config import upgrade  # app ready
+    from drivercrm.jobs import workflow as jobs  # app ready
+
+    upgrade.refuse_unless_migrated()
+    count = jobs.carry_over()
+    _say(f"Carried {count} {'job' if count == 1 else 'jobs'} into the engine {settings.JOBS_ENGINE}.")
+    return 0
+
+
 def migrate(
     *, check: Annotated[bool, Parameter(help="Change nothing; exit 1 when something is pending.")] = False
 ) -> int:
