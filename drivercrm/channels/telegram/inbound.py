@@ -71,6 +71,17 @@ def parse(body: bytes, received_at: datetime) -> list[Event]:
         return [Unknown(digest, "could not be read")]
 
 
+def whole(value: object) -> int | None:
+    """A whole number of 64 bits, also when it is written as text."""
+    if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,19}", value):
+        value = int(value)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or not -(2**63) <= value < 2**63:
+        return None
+    return value
+
+
 class Part:
     """A piece of an update. What is missing or of another type reads as empty."""
 
@@ -110,14 +121,7 @@ class Part:
 
     def number(self, name: str) -> int | None:
         """A whole number of 64 bits, also when it is written as text."""
-        value = self._fields.get(name)
-        if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,19}", value):
-            value = int(value)
-        if isinstance(value, float) and value.is_integer():
-            value = int(value)
-        if isinstance(value, bool) or not isinstance(value, int) or not -(2**63) <= value < 2**63:
-            return None
-        return value
+        return whole(self._fields.get(name))
 
     def is_true(self, name: str) -> bool:
         """Whether it says yes."""
@@ -270,6 +274,8 @@ def _migration(message: Part, key: str, received_at: datetime) -> Iterator[Event
     if before is not None and after is not None:
         at = _moment(message.number("date"), received_at)
         yield AddressChanged(f"{key}:migrated", _address(before), _address(after), at)
+    elif "migrate_to_chat_id" in message or "migrate_from_chat_id" in message:
+        yield Unknown(f"{key}:migrated", "a group that moved, from or to nobody knows where")
 
 
 def _is_passed_over(chat: Part, person: Part) -> bool:
