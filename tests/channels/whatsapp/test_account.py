@@ -6,15 +6,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from random import Random
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from pywa import WhatsApp as Pywa
-from pywa.types import Message, MessageStatus
+from pywa import types
 
 from drivercrm.channels.provider import (
     Address,
+    AddressChanged,
     AddressKind,
     Draft,
     Failure,
@@ -24,6 +27,7 @@ from drivercrm.channels.provider import (
     NotReached,
     Receipt,
     Standing,
+    TemplateChanged,
 )
 from drivercrm.channels.whatsapp.adapter import WhatsApp
 from tests.channels.whatsapp.conftest import OURS, RECEIVED, outgoing, settings_for
@@ -391,8 +395,8 @@ def test_pywa_reads_the_emulators_webhooks(graph: Graph, pywa: Pywa) -> None:
     status = graph.status(graph.taken[0], "delivered")
     status["value"]["contacts"] = [{"wa_id": "27821234567"}]
 
-    message = Message.from_update(pywa, written)
-    receipt = MessageStatus.from_update(pywa, json.loads(graph.body(status)))
+    message = types.Message.from_update(pywa, written)
+    receipt = types.MessageStatus.from_update(pywa, json.loads(graph.body(status)))
 
     assert (message.text, message.from_user.name, message.metadata.phone_number_id) == (
         "Hello",
@@ -404,3 +408,60 @@ def test_pywa_reads_the_emulators_webhooks(graph: Graph, pywa: Pywa) -> None:
         "delivered",
         "ours",
     )
+
+
+PAYLOADS = Path(__file__).resolve().parents[2] / "payloads" / "whatsapp"
+
+
+@pytest.mark.parametrize(
+    ("name", "model"),
+    [
+        ("text", types.Message),
+        ("quote", types.Message),
+        ("forwarded", types.Message),
+        ("advertisement", types.Message),
+        ("bsuid_only", types.Message),
+        ("media", types.Message),
+        ("location", types.Message),
+        ("reactions", types.Message),
+        ("edits", types.EditedMessage),
+        ("system_number", types.PhoneNumberChange),
+        ("statuses", types.MessageStatus),
+        ("preferences", types.UserMarketingPreferences),
+        ("template_approved", types.TemplateStatusUpdate),
+        ("template_rejected", types.TemplateStatusUpdate),
+        ("template_quality", types.TemplateQualityUpdate),
+        ("template_category", types.TemplateCategoryUpdate),
+        ("template_components", types.TemplateComponentsUpdate),
+        ("account_reinstated", types.AccountUpdate),
+    ],
+)
+def test_the_payloads_that_we_typed_are_ones_that_pywa_can_read(
+    graph: Graph, whatsapp: WhatsApp, pywa: Pywa, name: str, model: Any
+) -> None:
+    """pywa reads the first message of a body only, which is why we read them ourselves; of that it is a judge."""
+    body = (PAYLOADS / f"{name}.json").read_bytes()
+
+    theirs = model.from_update(pywa, json.loads(body))
+    ours = whatsapp.parse(body, RECEIVED)[0]
+
+    assert theirs.timestamp == ours.at
+    if isinstance(ours, Inbound):
+        quoted = theirs.original_message_id if name == "edits" else None
+        quoted = quoted or (theirs.reaction.message_id if name == "reactions" else None)
+        quoted = quoted or (theirs.reply_to_message.message_id if name == "quote" else None)
+        assert (theirs.id, theirs.from_user.name) == (ours.provider_id, ours.sender.name)
+        assert [theirs.from_user.bsuid, theirs.from_user.wa_id][: len(ours.sender.addresses)] == [
+            one.value for one in ours.sender.addresses
+        ]
+        assert ([quoted] if quoted else []) == list(ours.quotes)
+    if isinstance(ours, AddressChanged):
+        assert (theirs.old_wa_id, theirs.new_wa_id) == (ours.before.value, ours.after.value)
+    if isinstance(ours, Receipt):
+        assert (theirs.id, theirs.status.value, theirs.tracker) == (
+            ours.provider_id,
+            ours.kind,
+            str(ours.our_id),
+        )
+    if isinstance(ours, TemplateChanged):
+        assert (theirs.template_name, theirs.template_language.value) == (ours.name, ours.language)

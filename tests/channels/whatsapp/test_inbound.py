@@ -355,6 +355,13 @@ def test_a_template_of_another_business_account_is_not_ours() -> None:
             "WhatsApp about the account: account restriction (restricted biz initiated messaging)",
         ),
         ("account_reinstated", None, False, False, "WhatsApp about the account: disabled update (reinstate)"),
+        (
+            "account_disabled",
+            None,
+            False,
+            True,
+            "WhatsApp about the account: disabled update (schedule for disable)",
+        ),
         ("account_alert", None, False, True, "More information is needed before the limit can grow."),
         ("name_rejected", None, False, True, "WhatsApp has decided: rejected (name not consistent)"),
     ],
