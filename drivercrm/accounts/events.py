@@ -40,6 +40,24 @@ class OrganisationReleased(Event):
 
 
 @dataclass(frozen=True)
+class JobsRetried(Event):
+    """Background work that gave up is tried again."""
+
+    name: ClassVar[str] = "job.retried"
+    job_ids: list[int]
+    tasks: list[str]
+
+
+@dataclass(frozen=True)
+class JobDiscarded(Event):
+    """Background work that gave up was thrown away."""
+
+    name: ClassVar[str] = "job.discarded"
+    job_id: int
+    task: str
+
+
+@dataclass(frozen=True)
 class MemberCreated(Event):
     """Somebody was put on the team at the command line."""
 

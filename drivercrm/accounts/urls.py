@@ -48,6 +48,10 @@ urlpatterns: list[URLPattern] = [
     path("settings/team/<uuid:pk>/reactivation/", views.member_reactivation, name="member_reactivation"),
     path("settings/team/<uuid:pk>/two-step/", views.member_two_step, name="member_two_step"),
     path("settings/team/<uuid:pk>/password-link/", views.member_password_link, name="member_password_link"),
+    path("settings/jobs/", views.settings_jobs, name="settings_jobs"),
+    path("settings/jobs/retry/", views.jobs_retry, name="jobs_retry"),
+    path("settings/jobs/<row:pk>/retry/", views.job_retry, name="job_retry"),
+    path("settings/jobs/<row:pk>/discard/", views.job_discard, name="job_discard"),
     path("settings/tokens/", views.settings_tokens, name="settings_tokens"),
     path("settings/tokens/<uuid:pk>/revocation/", views.token_revocation, name="token_revocation"),
 ]

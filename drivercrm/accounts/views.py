@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from allauth.account.adapter import get_adapter
+from django.conf import settings
 from django.contrib.auth import login, update_session_auth_hash
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
@@ -29,11 +30,14 @@ from drivercrm.accounts.forms import (
 )
 from drivercrm.accounts.models import ApiToken, Invitation, Organisation, User
 from drivercrm.accounts.permissions import MAY, SAYS, Can, PageRequest, needs, public
+from drivercrm.core.converters import read_row_number
 from drivercrm.core.errors import Refused
+from drivercrm.jobs import queries as jobs
 from drivercrm.ui import toasts
 
 BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
 WRONG = 422
+SHOWN_JOBS = 50
 
 
 # Coming in
@@ -355,6 +359,61 @@ def token_revocation(request: PageRequest, pk: UUID) -> HttpResponse:
     accounts.revoke_token(token, by=request.access.actor)
     toasts.toast(request, f"“{token.name}” is revoked. Programs that use it are shut out.")
     return redirect("settings_tokens")
+
+
+# Background work
+
+
+@never_cache
+@needs(Can.SETTINGS)
+def settings_jobs(request: PageRequest) -> HttpResponse:
+    """How deep the queues are, how late they run, and which jobs gave up."""
+    depths, oldest = jobs.depths(), jobs.oldest_waiting_age()
+    letters = jobs.dead_letters(SHOWN_JOBS)
+    context = {
+        "depths": depths,
+        "oldest": oldest,
+        "is_late": oldest is not None and oldest > jobs.LATE,
+        "letters": letters,
+        "more": max(0, sum(depth.dead for depth in depths) - len(letters)),
+        "left_behind": jobs.left_behind(),
+        "engine": settings.JOBS_ENGINE,
+    }
+    return render(request, "accounts/jobs.html", context)
+
+
+@require_POST
+@needs(Can.SETTINGS)
+def job_retry(request: PageRequest, pk: int) -> HttpResponse:
+    """Gives a job that gave up a fresh set of attempts."""
+    try:
+        task = accounts.retry_job(pk, by=request.access.actor)
+        toasts.toast(request, f"{task} runs again.")
+    except Refused as refusal:
+        toasts.toast(request, refusal.sentence, level="danger")
+    return redirect("settings_jobs")
+
+
+@require_POST
+@needs(Can.SETTINGS)
+def jobs_retry(request: PageRequest) -> HttpResponse:
+    """The same for all jobs that the page showed."""
+    numbers = (read_row_number(text) for text in request.POST.getlist("job")[:SHOWN_JOBS])
+    count = accounts.retry_jobs([pk for pk in numbers if pk is not None], by=request.access.actor)
+    toasts.toast(request, "1 job runs again." if count == 1 else f"{count} jobs run again.")
+    return redirect("settings_jobs")
+
+
+@require_POST
+@needs(Can.SETTINGS)
+def job_discard(request: PageRequest, pk: int) -> HttpResponse:
+    """Removes a job that gave up for good."""
+    try:
+        task = accounts.discard_job(pk, by=request.access.actor)
+        toasts.toast(request, f"{task} is discarded.")
+    except Refused as refusal:
+        toasts.toast(request, refusal.sentence, level="danger")
+    return redirect("settings_jobs")
 
 
 def _closed(request: HttpRequest, sentence: str) -> HttpResponse:

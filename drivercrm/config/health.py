@@ -4,7 +4,6 @@ import os
 import secrets
 import shutil
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Literal
 
 from django.conf import settings
@@ -22,7 +21,6 @@ from drivercrm.jobs import queries as jobs
 
 State = Literal["right", "note", "wrong"]
 
-LATE = timedelta(minutes=10)
 LEAST_DISK = 1_000_000_000
 
 
@@ -42,7 +40,7 @@ def examine() -> list[Finding]:
     if reached.state == "right":
         findings.append(_migrations())
         if findings[-1].state == "right":
-            findings += [_jobs(), _dead_letters(), _team(), _demo(), _held()]
+            findings += [_jobs(), _left_behind(), _dead_letters(), _team(), _demo(), _held()]
     findings += [
         _assets(),
         _time_zone(),
@@ -75,23 +73,42 @@ def _migrations() -> Finding:
 
 
 def _jobs() -> Finding:
-    waiting = sum(depth.waiting for depth in jobs.depths())
-    age = jobs.oldest_waiting_age()
-    if age and age > LATE:
+    depths, age = jobs.depths(), jobs.oldest_waiting_age()
+    waiting = sum(depth.waiting for depth in depths)
+    running = sum(depth.running for depth in depths)
+    if age and age > jobs.LATE:
         minutes = int(age.total_seconds() // 60)
         return Finding(
             "Background work",
             "wrong",
-            f"a job has waited for {minutes} minutes. Is a server or worker running?",
+            f"a job has waited for {minutes} minutes, of {waiting} that wait. Is a server or worker running?",
         )
-    return Finding("Background work", "right", f"{waiting} jobs wait, none late")
+    late = f"the oldest due for {age.total_seconds():.0f} s" if age else "none is overdue"
+    return Finding(
+        "Background work", "right", f"{waiting} jobs wait, {running} run, {late} ({settings.JOBS_ENGINE})"
+    )
+
+
+def _left_behind() -> Finding:
+    count = jobs.left_behind()
+    if count:
+        return Finding(
+            "Other engine",
+            "wrong",
+            f"{count} jobs stand in an engine where nobody works. Run “drivercrm carry-jobs”.",
+        )
+    return Finding("Other engine", "right", f"all jobs are in the engine {settings.JOBS_ENGINE}")
 
 
 def _dead_letters() -> Finding:
     dead = sum(depth.dead for depth in jobs.depths())
     if dead:
         latest = jobs.dead_letters(1)[0]
-        return Finding("Failed jobs", "wrong", f"{dead} gave up; the latest is {latest.task}: {latest.error}")
+        return Finding(
+            "Failed jobs",
+            "wrong",
+            f"{dead} gave up; the latest is {latest.task}: {latest.error.rstrip('.')}. See Settings, Jobs.",
+        )
     return Finding("Failed jobs", "right", "none")
 
 

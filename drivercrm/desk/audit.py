@@ -60,6 +60,8 @@ SAYS = {
     "organisation.changed": "Changed settings",
     "organisation.held": "Held the database",
     "organisation.released": "Released the database",
+    "job.retried": "Tried failed jobs again",
+    "job.discarded": "Discarded a failed job",
     "team.member_created": "Added to the team",
     "team.invited": "Invited",
     "team.invitation_renewed": "Made a new invitation link",

@@ -30,6 +30,7 @@ PLACES = (
     ("Settings: team", "settings_team", "", "gear", "", Can.TEAM),
     ("Settings: tokens", "settings_tokens", "", "key", "", Can.TOKENS),
     ("Settings: audit log", "settings_audit", "", "log", "", Can.AUDIT),
+    ("Settings: jobs", "settings_jobs", "", "bolt", "", Can.SETTINGS),
     ("Your account", "profile", "", "user", "", Can.OWN_PROFILE),
 )
 ACTIONS = (("New driver", "driver_new", "", "plus", "", Can.EDIT_DRIVERS),)

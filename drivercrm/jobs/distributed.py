@@ -27,8 +27,9 @@ RETRY = """
 UPDATE procrastinate_jobs
 SET status = 'todo', attempts = 0, scheduled_at = NULL, worker_id = NULL, queueing_lock = NULL,
     args = args - 'error_class' - 'error' - 'died_at' || jsonb_build_object('asked_at', %s::text)
-WHERE id = %s AND status = 'failed'
+WHERE id = %s AND status = 'failed' RETURNING task_name
 """
+DISCARD = "DELETE FROM procrastinate_jobs WHERE id = %s AND status = 'failed' RETURNING task_name"
 DEPTHS = """
 SELECT queue_name, count(*) FILTER (WHERE status = 'todo'), count(*) FILTER (WHERE status = 'doing'),
     count(*) FILTER (WHERE status = 'failed')
@@ -92,12 +93,12 @@ class Distributed:
             except IntegrityError:  # another caller was quicker, and has committed by now
                 continue
 
-    def retry(self, job_id: int) -> bool:
+    def retry(self, job_id: int) -> str | None:
         transaction.on_commit(leases.wake.set)
-        return self._change(RETRY, [clock.now().isoformat(), job_id])
+        return self._first(RETRY, [clock.now().isoformat(), job_id])
 
-    def discard(self, job_id: int) -> bool:
-        return self._change("DELETE FROM procrastinate_jobs WHERE id = %s AND status = 'failed'", [job_id])
+    def discard(self, job_id: int) -> str | None:
+        return self._first(DISCARD, [job_id])
 
     def depths(self) -> list[Depth]:
         return [Depth(*row) for row in self._rows(DEPTHS)] if self.is_there() else []
@@ -218,9 +219,3 @@ class Distributed:
 
     def _one(self, statement: str, values: Sequence[Any]) -> int:
         return int(self._first(statement, values))
-
-    @staticmethod
-    def _change(statement: str, values: Sequence[Any]) -> bool:
-        with connection.cursor() as cursor:
-            cursor.execute(statement, values)
-            return cursor.rowcount == 1

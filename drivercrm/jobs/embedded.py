@@ -49,15 +49,19 @@ class Embedded:
         transaction.on_commit(leases.wake.set)
         return job.pk
 
-    def retry(self, job_id: int) -> bool:
-        found = Job.objects.filter(pk=job_id, state=JobState.DEAD).update(
+    def retry(self, job_id: int) -> str | None:
+        dead = Job.objects.filter(pk=job_id, state=JobState.DEAD)
+        task = dead.values_list("task", flat=True).first()
+        found = dead.update(
             state=JobState.WAITING, due_at=clock.now(), died_at=None, attempts=0, error_class="", error=""
         )
         transaction.on_commit(leases.wake.set)
-        return found == 1
+        return task if found else None
 
-    def discard(self, job_id: int) -> bool:
-        return Job.objects.filter(pk=job_id, state=JobState.DEAD).delete()[0] == 1
+    def discard(self, job_id: int) -> str | None:
+        dead = Job.objects.filter(pk=job_id, state=JobState.DEAD)
+        task = dead.values_list("task", flat=True).first()
+        return task if dead.delete()[0] else None
 
     def depths(self) -> list[Depth]:
         rows = (

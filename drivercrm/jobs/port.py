@@ -103,9 +103,11 @@ class Engine(Protocol):
         max_attempts: int,
     ) -> int: ...
 
-    def retry(self, job_id: int) -> bool: ...
+    def retry(self, job_id: int) -> str | None:
+        """The task of the dead letter; None for any other job."""
 
-    def discard(self, job_id: int) -> bool: ...
+    def discard(self, job_id: int) -> str | None:
+        """The task of the dead letter; None for any other job."""
 
     def depths(self) -> list[Depth]: ...
 

@@ -4,6 +4,9 @@ from datetime import timedelta
 
 from drivercrm.jobs.port import DeadLetter, Depth, engine, other_engines
 
+# a job that is overdue by more has nobody who works on it
+LATE = timedelta(minutes=10)
+
 
 def depths() -> list[Depth]:
     """How many jobs wait, run and died in each queue that is not empty, by name."""

@@ -75,16 +75,20 @@ def enqueue(
     )
 
 
-def retry(job_id: int) -> None:
-    """Gives a dead letter a fresh set of attempts, now; refuses for any other job."""
-    if not engine().retry(job_id):
-        raise Refused("not_a_dead_letter", "This job did not fail, or somebody has settled it already.")
+def retry(job_id: int) -> str:
+    """Gives a dead letter a fresh set of attempts, now, and returns its task; refuses for any other job."""
+    return _settled(engine().retry(job_id))
 
 
-def discard(job_id: int) -> None:
-    """Removes a dead letter for good; refuses for any other job."""
-    if not engine().discard(job_id):
+def discard(job_id: int) -> str:
+    """Removes a dead letter for good and returns its task; refuses for any other job."""
+    return _settled(engine().discard(job_id))
+
+
+def _settled(task: str | None) -> str:
+    if task is None:
         raise Refused("not_a_dead_letter", "This job did not fail, or somebody has settled it already.")
+    return task
 
 
 def carry_over() -> int:

@@ -88,7 +88,10 @@ def test_the_doctor_names_what_is_wrong(tmp_path: object, monkeypatch: pytest.Mo
     )
     monkeypatch.setattr(health.upgrade, "pending", lambda: [])
     failed = next(one for one in health.examine() if one.check == "Failed jobs")
-    assert (failed.state, failed.says) == ("wrong", "1 gave up; the latest is journal.sweep: No such file")
+    assert (failed.state, failed.says) == (
+        "wrong",
+        "1 gave up; the latest is journal.sweep: No such file. See Settings, Jobs.",
+    )
 
     monkeypatch.setattr(health.upgrade, "pending", lambda: ["drivers.9999_later"])
     assert [one.state for one in health.examine()][:2] == ["right", "wrong"]

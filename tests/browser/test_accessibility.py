@@ -41,6 +41,7 @@ PAGES = (
     "settings_team",
     "settings_tokens",
     "settings_audit",
+    "settings_jobs",
     "mfa_index",
     "gallery",
 )

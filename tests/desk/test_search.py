@@ -67,7 +67,13 @@ def test_numbers_mails_and_ids_find_too(client: Client, text: str) -> None:
         (
             Role.ADMIN,
             ["Open", "Log a call", "Set follow-up", "Change status"],
-            ["Settings: organisation", "Settings: team", "Settings: tokens", "Settings: audit log"],
+            [
+                "Settings: organisation",
+                "Settings: team",
+                "Settings: tokens",
+                "Settings: audit log",
+                "Settings: jobs",
+            ],
         ),
     ],
 )

@@ -15,6 +15,7 @@ SETTINGS = (
     ("Organisation", "settings_organisation", "gear", Can.SETTINGS),
     ("Team", "settings_team", "users", Can.TEAM),
     ("Audit log", "settings_audit", "log", Can.AUDIT),
+    ("Jobs", "settings_jobs", "bolt", Can.SETTINGS),
     ("API tokens", "settings_tokens", "key", Can.TOKENS),
 )
 

@@ -1,5 +1,6 @@
 """The verbs of the team, its tokens and the organisation's settings."""
 
+from drivercrm.accounts.workflow.background import discard_job, retry_job, retry_jobs
 from drivercrm.accounts.workflow.holding import hold, release
 from drivercrm.accounts.workflow.invitations import accept, find, invite, renew, revoke, why_closed
 from drivercrm.accounts.workflow.organisation import save_organisation, step_keeper
@@ -39,6 +40,7 @@ __all__ = [
     "create_token",
     "create_user",
     "deactivate",
+    "discard_job",
     "end_demo_accounts",
     "find",
     "forget_answers",
@@ -51,6 +53,8 @@ __all__ = [
     "reactivate",
     "release",
     "renew",
+    "retry_job",
+    "retry_jobs",
     "revoke",
     "revoke_token",
     "save_organisation",
