@@ -449,7 +449,7 @@ def test_the_payloads_that_we_typed_are_ones_that_pywa_can_read(
     if isinstance(ours, Inbound):
         quoted = theirs.original_message_id if name == "edits" else None
         quoted = quoted or (theirs.reaction.message_id if name == "reactions" else None)
-        quoted = quoted or (theirs.reply_to_message.message_id if name == "quote" else None)
+        quoted = quoted or (theirs.reply_to_message.id if name == "quote" else None)
         assert (theirs.id, theirs.from_user.name) == (ours.provider_id, ours.sender.name)
         assert [theirs.from_user.bsuid, theirs.from_user.wa_id][: len(ours.sender.addresses)] == [
             one.value for one in ours.sender.addresses
