@@ -39,12 +39,18 @@ class Capabilities:
     window: timedelta | None  # outside it only approved templates may be sent; None: no such rule
     has_templates: bool  # keeps templates of its own, which it approves
     longest_text: int  # characters
-    attachments: Mapping[str, int] = field(default_factory=dict)  # media type (or `image/*`) → most bytes
+    attachments: Mapping[str, int] = field(default_factory=dict)  # media type, `image/*`, `*/*` → most bytes
     longest_caption: int | None = None  # characters beside a file; None: as many as without one
     most_files: int = 1  # in one message
     has_subject: bool = False
     per_second: float = 1.0  # messages of one account
     recipient_pause: timedelta = timedelta(0)  # between two messages to one person
+
+    def most_bytes(self, media_type: str) -> int:
+        """How large a file of a media type may be that goes out; 0: none may."""
+        exact = media_type.partition(";")[0].strip().lower()
+        family = f"{exact.partition('/')[0]}/*"
+        return next((self.attachments[one] for one in (exact, family, "*/*") if one in self.attachments), 0)
 
 
 # Going out
@@ -344,7 +350,7 @@ class Draft:
     body: str  # variables as {{name}}
     examples: Mapping[str, str] = field(default_factory=dict)
     buttons: tuple[str, ...] = ()
-    lives_for: timedelta | None = None  # the vendor stops trying to deliver after it; None: the vendor's default
+    lives_for: timedelta | None = None  # the vendor stops trying after it; None: the vendor's default
 
 
 @dataclass(frozen=True)

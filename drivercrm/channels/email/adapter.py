@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from drivercrm.channels.email import inbound
+from drivercrm.channels.email.capabilities import capabilities_of
 from drivercrm.channels.email.mailbox import Mailbox
 from drivercrm.channels.email.outbound import build, recipient
 from drivercrm.channels.email.settings import Encryption, Settings, Tagging
@@ -10,7 +11,6 @@ from drivercrm.channels.email.smtp import Courier
 from drivercrm.channels.provider import (
     Accepted,
     Attachment,
-    Capabilities,
     Event,
     Failure,
     Fetched,
@@ -24,8 +24,6 @@ from drivercrm.channels.provider import (
 
 __all__ = ["Encryption", "Provider", "Settings", "Tagging"]
 
-LONGEST_TEXT = 100_000
-
 
 class Provider:
     """One mail account. Says `sent` and `failed`, never delivered or read: mail knows neither."""
@@ -34,16 +32,7 @@ class Provider:
         self._settings = settings
         self._courier = Courier(settings)
         self._mailbox = Mailbox(settings)
-        self.capabilities = Capabilities(
-            has_delivery=False,
-            has_read=False,
-            window=None,
-            has_templates=False,
-            longest_text=LONGEST_TEXT,
-            attachments={"*/*": settings.most_attachment},
-            has_subject=True,
-            per_second=settings.per_second,
-        )
+        self.capabilities = capabilities_of(settings)
 
     def send(self, message: Outgoing) -> Accepted:
         """Hands a mail over. Its id is our Message-ID without brackets. Raises SendFailed."""

@@ -119,7 +119,7 @@ def _told(block: Message, our_id: UUID) -> Outcome:
         our_id=our_id,
         action=header(block, "Action").split()[0].strip(" ;").lower(),
         status=status_in(header(block, "Status")) or status_in(words),
-        words=words[:500],
+        words=" ".join(words.split())[:500],
         recipient=address_in(recipient.rpartition(";")[2]),
     )
 
@@ -180,8 +180,14 @@ def _from_a_machine(mail: Message) -> bool:
     )
 
 
-def _parts(mail: Message, kinds: set[str]) -> list[Message]:
-    return [part for part in mail.walk() if part.get_content_type() in kinds]
+def _parts(part: Message, kinds: set[str]) -> Iterator[Message]:
+    """Parts of these kinds, but not inside a mail that is attached: a person may send a bounce on."""
+    if part.get_content_type() in kinds:
+        yield part
+    elif part.get_content_maintype() == "multipart" and part.is_multipart():
+        for kid in part.get_payload():
+            if isinstance(kid, Message):
+                yield from _parts(kid, kinds)
 
 
 def _blocks(part: Message) -> Iterator[Message]:

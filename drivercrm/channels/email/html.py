@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 import nh3
 
 LONGEST = 1_000_000  # characters; no person writes more
+MOST_WORK = 2_000_000
 
 _TAGS = set(
     "a abbr b blockquote br caption cite code col colgroup dd del div dl dt em font h1 h2 h3 h4 h5 h6 hr i img ins li"
@@ -26,6 +27,22 @@ _BLOCKS = set(
 _UNSEEN = {"script", "style", "head", "title", "noscript", "template", "svg", "math", "iframe", "object"}
 
 
+_TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)")
+_NEVER_DEEP = set("area br col hr img input link meta p li td th tr tbody thead tfoot dd dt".split())
+
+
+def _bounded(html: str) -> str:
+    """HTML that can be read in good time; tags go from one made to take hours (cost: how deep times how many)."""
+    html = html[:LONGEST]
+    depth = deepest = tags = 0
+    for closing, name in _TAG.findall(html):
+        tags += 1
+        if name.lower() not in _NEVER_DEEP:
+            depth = max(depth - 1, 0) if closing else depth + 1
+            deepest = max(deepest, depth)
+    return html if deepest * tags <= MOST_WORK else _TAG.sub(" ", html)
+
+
 def safe_html(html: str, *, images: Mapping[str, str] | None = None, has_remote_images: bool = False) -> str:
     """A mail's HTML as a page may show it: no script, style, form or frame, links that tell nothing of us.
 
@@ -42,7 +59,7 @@ def safe_html(html: str, *, images: Mapping[str, str] | None = None, has_remote_
         return value if has_remote_images and value[:8].lower() == "https://" else None
 
     return nh3.clean(
-        html[:LONGEST],
+        _bounded(html),
         tags=_TAGS,
         clean_content_tags=_UNSEEN,
         attributes=_ATTRIBUTES,
@@ -59,7 +76,7 @@ def text_of_html(html: str) -> str:
     reader = _Reader()
     # first made well-formed: the reader below trips over what browsers forgive
     reader.feed(
-        nh3.clean(html[:LONGEST], tags=_TAGS, clean_content_tags=_UNSEEN, attributes={}, link_rel=None)
+        nh3.clean(_bounded(html), tags=_TAGS, clean_content_tags=_UNSEEN, attributes={}, link_rel=None)
     )
     reader.close()
     return re.sub(r"(?:\n[> ]*(?=\n)){2,}", "\n", "\n".join(reader.lines())).strip()

@@ -98,7 +98,7 @@ def _event(kept: Kept, at: datetime, settings: Settings) -> Event:
     mail = message(kept.raw)
     key = _key(mail, kept.raw)
     if not mail.keys():
-        return Unknown(key, "This is no mail.")
+        return _as_it_is(kept, at) if kept.raw.strip() else Unknown(key, "An empty mail.")
     if report := bounces.complaint(mail, kept.raw, settings):
         return _complaint(report, key, at, settings)
     if outcome := bounces.outcome(mail, kept.raw, settings):
@@ -127,9 +127,10 @@ def _inbound(
         *(id for value in headers(mail, "In-Reply-To") for id in ids_in(value)),
         *(id for value in headers(mail, "References") for id in reversed(ids_in(value))),
     ]
+    own = "".join(ids_in(header(mail, "Message-ID"))[:1])
     return Inbound(
         key=key,
-        provider_id="".join(ids_in(header(mail, "Message-ID"))[:1]) or key,
+        provider_id=own or key,
         sender=_sender(mail),
         at=at,
         said=_said(mail, text, found),
@@ -137,7 +138,7 @@ def _inbound(
         full_text=whole,
         subject=subject,
         files=tuple(found.files),
-        quotes=tuple(dict.fromkeys(quotes))[:50],
+        quotes=tuple(id for id in dict.fromkeys(quotes) if id != own)[:50],
         reply_token=next((token for tag in tags if (token := settings.reply_token(tag))), ""),
     )
 

@@ -25,6 +25,11 @@ _LINE_ABOVE = re.compile(
     r"|Mensagem original|Reply message) ?-{3,}",
     re.IGNORECASE,
 )
+_FORWARDED = re.compile(
+    r"-{3,} ?(?:Forwarded message|Aangestuurde boodskap|Mensagem encaminhada|Doorgestuurd bericht) ?-{3,}"
+    r"|Begin forwarded message:|Begin aangestuurde boodskap:",
+    re.IGNORECASE,
+)
 _RULE = re.compile(r"[_-]{10,}")
 _FROM = re.compile(r"\*?(?:From|Van|De|Von|Da|Kusuka)[ \t]*\*?:\*?[ \t]*\S.*", re.IGNORECASE)
 _OTHER = re.compile(
@@ -42,7 +47,9 @@ _SENT_FROM = re.compile(
 def trim(text: str) -> str:
     """The part that its sender wrote; all of it when nothing would be left. Blank lines around it are dropped."""
     whole = text.replace("\r\n", "\n").replace("\r", "\n").strip()
-    return _own_part(whole[:LONGEST].split("\n")) or whole
+    lines = whole[:LONGEST].split("\n")
+    forwarded = (at for at, line in enumerate(lines) if _FORWARDED.fullmatch(line.strip()[:LONGEST_LINE]))
+    return _own_part(lines[: next(forwarded, len(lines))]) or whole
 
 
 def _own_part(lines: list[str]) -> str:
@@ -116,8 +123,9 @@ def _attribution(lines: list[str], at: int) -> int:
         if _WROTE.fullmatch(joined):
             return length
         below = next((line for line in lines[at + length : at + length + 3] if line.strip()), "")
+        # whatever the language: a moment at its beginning, an address, and the quote right below
         is_above_quote = below.lstrip().startswith(">") and not lines[at].lstrip().startswith(">")
-        return length if is_above_quote and _ADDRESS.search(joined) else 0  # whatever the language
+        return length if is_above_quote and _MOMENT.search(lines[at]) and _ADDRESS.search(joined) else 0
     return 0
 
 

@@ -22,6 +22,7 @@ DEEPEST = 40  # parts within parts
 # where a server notes whom a mail was really for, the surest first; then what its sender wrote
 _ADDRESSEES = ("Delivered-To", "X-Original-To", "X-Delivered-To", "Envelope-To", "X-Envelope-To", "To", "Cc")
 _FOR = re.compile(r"\bfor\s+<([^<>\s]{3,320})>")
+_ADDRESS = re.compile(r"[^\s<>\"(),;:@]{1,128}@[^\s<>\"(),;:@]{1,190}")
 _NO_TEXT = {"idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "mbcs", "oem"}
 _REPORTED = {
     "message/delivery-status",
@@ -44,7 +45,8 @@ LENIENT = _Lenient(refold_source="none")
 
 def message(raw: bytes) -> Message:
     """A mail from its bytes. Raises RecursionError on parts within parts without end."""
-    return BytesParser(_class=Message, policy=LENIENT).parsebytes(raw)
+    start = re.match(rb"(?:[^\n]{0,998}\n){0,5}?(?=[!-9;-~]{1,80}:[ \t\r\n])", raw)  # junk above the headers
+    return BytesParser(_class=Message, policy=LENIENT).parsebytes(raw[start.end() if start else 0 :])
 
 
 def readable(text: str) -> str:
@@ -112,12 +114,12 @@ def addresses_in(value: str) -> list[tuple[str, str]]:
     except (ValueError, IndexError, RecursionError):
         found = []
     usable = [
-        (worded(name), readable(address.strip())) for name, address in found if "@" in address.strip("@ ")
+        (worded(name), address.strip()) for name, address in found if _ADDRESS.fullmatch(address.strip())
     ]
     if usable:
         return usable
-    bare = re.search(r"[^\s<>\"(),;:]{1,128}@[^\s<>\"(),;:]{1,190}", value)
-    return [("", readable(bare[0]))] if bare else []
+    bare = _ADDRESS.search(value)
+    return [("", bare[0])] if bare else []
 
 
 def address_in(value: str) -> str:

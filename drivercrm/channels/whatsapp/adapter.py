@@ -46,6 +46,7 @@ CAPABILITIES = Capabilities(
     window=timedelta(hours=24),
     has_templates=True,
     longest_text=LONGEST_TEXT,
+    longest_caption=LONGEST_CAPTION,
     attachments={
         "image/jpeg": 5 * MEGABYTE,
         "image/png": 5 * MEGABYTE,
