@@ -10,7 +10,7 @@ import mimetypes
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,6 @@ from drivercrm.channels.provider import (
     Address,
     AddressKind,
     Attachment,
-    Capabilities,
     Draft,
     Event,
     Failure,
@@ -32,33 +31,11 @@ from drivercrm.channels.provider import (
     Standing,
     TemplateCall,
 )
+from drivercrm.channels.whatsapp.capabilities import CAPABILITIES, LONGEST_CAPTION, LONGEST_TEXT
 from drivercrm.channels.whatsapp.inbound import hexadecimal, limit_of, parse
 
 if TYPE_CHECKING:
     from drivercrm.channels.whatsapp.graph import Graph
-
-MEGABYTE = 1024 * 1024
-LONGEST_TEXT = 4096
-LONGEST_CAPTION = 1024
-CAPABILITIES = Capabilities(
-    has_delivery=True,
-    has_read=True,
-    window=timedelta(hours=24),
-    has_templates=True,
-    longest_text=LONGEST_TEXT,
-    longest_caption=LONGEST_CAPTION,
-    attachments={
-        "image/jpeg": 5 * MEGABYTE,
-        "image/png": 5 * MEGABYTE,
-        "video/mp4": 16 * MEGABYTE,
-        "video/3gpp": 16 * MEGABYTE,
-        "audio/*": 16 * MEGABYTE,
-        "application/*": 100 * MEGABYTE,
-        "text/plain": 100 * MEGABYTE,
-    },
-    per_second=80.0,
-    recipient_pause=timedelta(seconds=6),
-)
 
 # a limit of 100 pages of 100: an account may keep 6 000 templates
 MOST_PAGES = 100
