@@ -226,6 +226,7 @@ class Receipt:
     at: datetime
     provider_id: str = ""
     our_id: UUID | None = None
+    other_id: str = ""  # another id of the same message, by which answers quote it (WATI)
     failure: Failure | None = None
     code: str = ""
     words: str = ""
