@@ -32,7 +32,8 @@ from drivercrm.channels.provider import (
     TemplateCall,
 )
 from drivercrm.channels.whatsapp.capabilities import CAPABILITIES, LONGEST_CAPTION, LONGEST_TEXT
-from drivercrm.channels.whatsapp.inbound import hexadecimal, limit_of, parse
+from drivercrm.channels.whatsapp.inbound import limit_of, parse
+from drivercrm.channels.whatsapp.reading import hexadecimal
 
 if TYPE_CHECKING:
     from drivercrm.channels.whatsapp.graph import Graph

@@ -5,22 +5,17 @@ read for itself and nothing is taken for granted: what cannot be read becomes an
 all the same. Every event has a key that is the same whenever and in whatever batch it is delivered.
 """
 
-import base64
-import binascii
 import hashlib
 import json
-import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from typing import Any
-from uuid import UUID
 
 from drivercrm.channels.provider import (
     AccountNotice,
-    Address,
     AddressChanged,
     AddressKind,
     Choice,
@@ -36,10 +31,18 @@ from drivercrm.channels.provider import (
     Unknown,
 )
 from drivercrm.channels.whatsapp.errors import code_of, failure_of, words_of
-
-# two letters of a country, then letters and digits; a parent's has ENT between
-SCOPED_ID = re.compile(r"[A-Z]{2}\.(?:ENT\.)?[A-Za-z0-9]{1,128}")
-LONGEST_KEY = 200  # longer ones are digested: a key stands in an index
+from drivercrm.channels.whatsapp.reading import (
+    as_address,
+    as_list,
+    as_map,
+    as_moment,
+    as_text,
+    as_uuid,
+    hexadecimal,
+    is_scoped,
+    plainly,
+    short,
+)
 
 RECEIPTS = {
     "sent": ReceiptKind.SENT,
@@ -68,10 +71,12 @@ def numbers(body: bytes) -> set[str]:
     except (ValueError, RecursionError):
         return set()
     changes = (
-        change for entry in _list(_map(top).get("entry")) for change in _list(_map(entry).get("changes"))
+        change
+        for entry in as_list(as_map(top).get("entry"))
+        for change in as_list(as_map(entry).get("changes"))
     )
     found = {
-        _text(_map(_map(_map(change).get("value")).get("metadata")).get("phone_number_id"))
+        as_text(as_map(as_map(as_map(change).get("value")).get("metadata")).get("phone_number_id"))
         for change in changes
     }
     return found - {""}
@@ -101,12 +106,12 @@ class _Body:
 
     def events(self) -> Iterator[Event]:
         """All of them. An envelope without changes is itself an Unknown."""
-        entries = _map(self.top).get("entry")
+        entries = as_map(self.top).get("entry")
         if not isinstance(entries, list) or not entries:
             yield self.unknown(self.top, "body", "No entries")
             return
         for i, entry in enumerate(entries):
-            changes = _map(entry).get("changes")
+            changes = as_map(entry).get("changes")
             if not isinstance(changes, list) or not changes:
                 yield self.unknown(entry, f"{i}", "No changes")
                 continue
@@ -115,18 +120,18 @@ class _Body:
 
     def change(self, entry: Mapping[str, Any], change: Mapping[str, Any], place: str) -> list[Event]:
         """One change: by its field."""
-        field, value = _text(change.get("field")), _map(change.get("value"))
-        number = _text(_map(value.get("metadata")).get("phone_number_id"))
+        field, value = as_text(change.get("field")), as_map(change.get("value"))
+        number = as_text(as_map(value.get("metadata")).get("phone_number_id"))
         if self.phone_number_id and number and number != self.phone_number_id:
             return [self.unknown(change, place, "For another number")]
         if field in ("messages", ""):
             return self.messages(value, change, place)
         if field == "user_preferences":
             return self.preferences(value, change, place)
-        at = _moment(entry.get("time"), self.received_at)
+        at = as_moment(entry.get("time"), self.received_at)
         key = self.key(field, {"id": entry.get("id"), "time": entry.get("time"), **change}, place)
         if field.startswith(("message_template_", "template_")):
-            account = _text(entry.get("id"))
+            account = as_text(entry.get("id"))
             if self.waba_id and account not in ("", "0", self.waba_id):
                 return [self.unknown(change, place, "For another business account")]
             return [_template(field, value, key, at) or self.unknown(change, place, f"Field {field}")]
@@ -138,21 +143,22 @@ class _Body:
     def messages(self, value: Mapping[str, Any], change: Mapping[str, Any], place: str) -> list[Event]:
         """Messages, statuses and errors of one change; each is read for itself."""
         people = _People(value.get("contacts"))
-        messages, statuses = _list(value.get("messages")), _list(value.get("statuses"))
-        errors = _list(value.get("errors"))
+        messages, statuses = as_list(value.get("messages")), as_list(value.get("statuses"))
+        errors = as_list(value.get("errors"))
         is_alone = len(messages) == 1 and not statuses
         events: list[Event] = []
         for i, message in enumerate(messages):
             events += self.safely(
-                message, f"{place}.messages.{i}", lambda m, p: self.message(_map(m), people, is_alone, p)
+                message, f"{place}.messages.{i}", lambda m, p: self.message(as_map(m), people, is_alone, p)
             )
         for i, status in enumerate(statuses):
             events += self.safely(
-                status, f"{place}.statuses.{i}", lambda s, p: [self.status(_map(s), people, errors, p)]
+                status, f"{place}.statuses.{i}", lambda s, p: [self.status(as_map(s), people, errors, p)]
             )
         # a failed status without errors of its own has taken these for its reason
         are_taken = any(
-            _map(one).get("status") == "failed" and not _list(_map(one).get("errors")) for one in statuses
+            as_map(one).get("status") == "failed" and not as_list(as_map(one).get("errors"))
+            for one in statuses
         )
         for i, error in enumerate(() if are_taken else errors):
             events += self.safely(error, f"{place}.errors.{i}", self.trouble)
@@ -162,13 +168,13 @@ class _Body:
         self, message: Mapping[str, Any], people: "_People", is_alone: bool, place: str
     ) -> list[Event]:
         """A message of a person, or what a system message says of them."""
-        kind, wamid = _text(message.get("type")), _text(message.get("id"))
-        if message.get("group_id") or _text(_map(message.get("group")).get("id")):
+        kind, wamid = as_text(message.get("type")), as_text(message.get("id"))
+        if message.get("group_id") or as_text(as_map(message.get("group")).get("id")):
             return [self.unknown(message, place, "A message in a group")]
         if not kind and not wamid:
             return [self.unknown(message, place, "A message without type and id")]
-        at = _moment(message.get("timestamp"), self.received_at)
-        key = _short(wamid) if wamid else self.key("message", message, place)
+        at = as_moment(message.get("timestamp"), self.received_at)
+        key = short(wamid) if wamid else self.key("message", message, place)
         sender = people.sender(
             scoped=message.get("from_user_id") or message.get("user_id"),
             plain=message.get("from"),
@@ -176,13 +182,13 @@ class _Body:
             is_alone=is_alone,
         )
         if kind == "system":
-            changes = _address_changes(_map(message.get("system")), sender, key, at)
+            changes = _address_changes(as_map(message.get("system")), sender, key, at)
             return changes or [self.unknown(message, place, "A notice of WhatsApp")]
         if kind == "request_welcome":
             return [self.unknown(message, place, "The chat was opened")]
         content = _content(kind, message)
-        context = _map(message.get("context"))
-        quoted = _text(context.get("id") or context.get("message_id"))
+        context = as_map(message.get("context"))
+        quoted = as_text(context.get("id") or context.get("message_id"))
         return [
             Inbound(
                 key=key,
@@ -203,19 +209,19 @@ class _Body:
         self, status: Mapping[str, Any], people: "_People", errors: Sequence[Any], place: str
     ) -> Event:
         """A receipt, by Meta's id, by ours, or both."""
-        word = _text(status.get("status")).lower()
-        wamid = _text(status.get("id"))
-        our_id = _uuid(status.get("biz_opaque_callback_data"))
+        word = as_text(status.get("status")).lower()
+        wamid = as_text(status.get("id"))
+        our_id = as_uuid(status.get("biz_opaque_callback_data"))
         kind = RECEIPTS.get(word)
         if kind is None or not (wamid or our_id):
             return self.unknown(status, place, f"Status {word[:40]}")
-        if _text(status.get("recipient_type")) == "group" or status.get("group_id"):
+        if as_text(status.get("recipient_type")) == "group" or status.get("group_id"):
             return self.unknown(status, place, "A status of a message to a group")
-        moment = _text(status.get("timestamp"))
+        moment = as_text(status.get("timestamp"))
         receipt = Receipt(
-            key=_short(f"{wamid or our_id}:{word}:{moment}"),
+            key=short(f"{wamid or our_id}:{word}:{moment}"),
             kind=kind,
-            at=_moment(moment, self.received_at),
+            at=as_moment(moment, self.received_at),
             provider_id=wamid,
             our_id=our_id,
             addresses=people.sender(
@@ -224,14 +230,14 @@ class _Body:
         )
         if kind != ReceiptKind.FAILED:
             return receipt
-        own = _list(status.get("errors")) or errors
+        own = as_list(status.get("errors")) or errors
         error = next((one for one in own if code_of(one) is not None), own[0] if own else {})
         code = code_of(error)
         return replace(
             receipt,
             failure=failure_of(code),
             code="" if code is None else str(code),
-            words=_text(words_of(error)),
+            words=as_text(words_of(error)),
         )
 
     def trouble(self, error: Any, place: str) -> list[Event]:
@@ -240,7 +246,7 @@ class _Body:
         return [
             AccountNotice(
                 key=self.key("error", error, place),
-                words=_text(words_of(error)) or "WhatsApp reports an error",
+                words=as_text(words_of(error)) or "WhatsApp reports an error",
                 at=self.received_at,
                 code="" if code is None else str(code),
             )
@@ -250,16 +256,16 @@ class _Body:
         """Meta's own switch for marketing; it says nothing about other messages."""
         people = _People(value.get("contacts"))
         events: list[Event] = []
-        for i, one in enumerate(_list(value.get("user_preferences"))):
+        for i, one in enumerate(as_list(value.get("user_preferences"))):
             events += self.safely(
-                one, f"{place}.preferences.{i}", lambda p, where: [self.preference(_map(p), people, where)]
+                one, f"{place}.preferences.{i}", lambda p, where: [self.preference(as_map(p), people, where)]
             )
         return events or [self.unknown(change, place, "No preferences")]
 
     def preference(self, one: Mapping[str, Any], people: "_People", place: str) -> Event:
         """One person's choice; `signup` is a resumption by a link of ours."""
-        word = _text(one.get("value")).lower()
-        category = _text(one.get("category")).lower()
+        word = as_text(one.get("value")).lower()
+        category = as_text(one.get("category")).lower()
         choices = {
             "stop": Choice.MARKETING_STOPPED,
             "resume": Choice.MARKETING_RESUMED,
@@ -273,7 +279,7 @@ class _Body:
             [one.get("wa_id"), one.get("user_id"), sender.addresses[0].value, word, one.get("timestamp")],
             place,
         )
-        return Preference(key, sender, choices[word], _moment(one.get("timestamp"), self.received_at))
+        return Preference(key, sender, choices[word], as_moment(one.get("timestamp"), self.received_at))
 
     def safely(self, piece: Any, place: str, read: Callable[[Any, str], list[Event]]) -> list[Event]:
         """The events of one piece. Whatever goes wrong with it, the pieces beside it are still read."""
@@ -299,12 +305,12 @@ class _People:
     """The contacts of a change, found by their ids: their order says nothing."""
 
     def __init__(self, contacts: Any) -> None:
-        self.all = [one for one in _list(contacts) if isinstance(one, Mapping)]
+        self.all = [one for one in as_list(contacts) if isinstance(one, Mapping)]
         self.by_id = {
-            _text(one.get(name)): one
+            as_text(one.get(name)): one
             for one in self.all
             for name in ("wa_id", "user_id")
-            if _text(one.get(name))
+            if as_text(one.get(name))
         }
 
     def sender(self, *, scoped: Any, plain: Any, parent: Any = "", is_alone: bool = False) -> Sender:
@@ -313,20 +319,20 @@ class _People:
         Either id may be missing, and either may stand in the other's place. `is_alone`: nobody else is spoken of, so
         that a message without any id is from the only contact there is.
         """
-        own = [found for found in (_text(scoped), _text(plain)) if found]
+        own = [found for found in (as_text(scoped), as_text(plain)) if found]
         contact = next((self.by_id[one] for one in own if one in self.by_id), None)
         if contact is None and not own and is_alone and len(self.all) == 1:
             contact = self.all[0]
         contact = contact or {}
-        more = [found for name in ("user_id", "wa_id") if (found := _text(contact.get(name)))]
-        ids = [one for one in own if _is_scoped(one)] or [one for one in more if _is_scoped(one)]
-        ids += [one for one in [*own, *more] if not _is_scoped(one)]
-        ids = ids or [found for found in (_text(parent), _text(contact.get("parent_user_id"))) if found]
-        profile = _map(contact.get("profile"))
+        more = [found for name in ("user_id", "wa_id") if (found := as_text(contact.get(name)))]
+        ids = [one for one in own if is_scoped(one)] or [one for one in more if is_scoped(one)]
+        ids += [one for one in [*own, *more] if not is_scoped(one)]
+        ids = ids or [found for found in (as_text(parent), as_text(contact.get("parent_user_id"))) if found]
+        profile = as_map(contact.get("profile"))
         return Sender(
-            addresses=tuple(_address(one) for one in dict.fromkeys(ids)),
-            name=_text(profile.get("name")),
-            username=_text(profile.get("username")),
+            addresses=tuple(as_address(one) for one in dict.fromkeys(ids)),
+            name=as_text(profile.get("name")),
+            username=as_text(profile.get("username")),
         )
 
 
@@ -343,43 +349,43 @@ def _content(kind: str, message: Mapping[str, Any]) -> _Content:
 
 
 def _said_text(part: Any, message: Mapping[str, Any]) -> _Content:
-    return _Content(Said.TEXT, _text(_map(part).get("body")))
+    return _Content(Said.TEXT, as_text(as_map(part).get("body")))
 
 
 def _said_file(part: Any, message: Mapping[str, Any]) -> _Content:
-    part = _map(part)
+    part = as_map(part)
     size = part.get("file_size")
     file = RemoteFile(
-        id=_text(part.get("id")),
-        name=_text(part.get("filename")),
-        media_type=_text(part.get("mime_type")),
+        id=as_text(part.get("id")),
+        name=as_text(part.get("filename")),
+        media_type=as_text(part.get("mime_type")),
         size=size if isinstance(size, int) and not isinstance(size, bool) else None,
         sha256=hexadecimal(part.get("sha256")),
-        url=_text(part.get("url")) or _text(part.get("link")),
+        url=as_text(part.get("url")) or as_text(part.get("link")),
     )
-    return _Content(Said.FILE, _text(part.get("caption")), files=(file,))
+    return _Content(Said.FILE, as_text(part.get("caption")), files=(file,))
 
 
 def _said_location(part: Any, message: Mapping[str, Any]) -> _Content:
     """The name and the address that they chose to show; coordinates are never kept (spec §2), nor the map's link."""
-    shown = [found for name in ("name", "address") if (found := _text(_map(part).get(name)))]
+    shown = [found for name in ("name", "address") if (found := as_text(as_map(part).get(name)))]
     return _Content(Said.LOCATION, ", ".join(shown) or "A location")
 
 
 def _said_contacts(part: Any, message: Mapping[str, Any]) -> _Content:
-    cards = [_map(card) for card in _list(part)]
+    cards = [as_map(card) for card in as_list(part)]
     names = [
-        _text(name.get("formatted_name")) or _text(name.get("first_name"))
-        for name in (_map(card.get("name")) for card in cards)
+        as_text(name.get("formatted_name")) or as_text(name.get("first_name"))
+        for name in (as_map(card.get("name")) for card in cards)
     ]
     shared = ""
     for card in cards:
-        origin = _text(card.get("origin")) or _text(message.get("origin"))
+        origin = as_text(card.get("origin")) or as_text(message.get("origin"))
         # only an answer to our own request is their number; any other card may be somebody else's
         if not shared and origin.startswith("contact_request"):
-            phones = [_map(phone) for phone in _list(card.get("phones"))]
-            shared = next((_text(one.get("phone")) for one in phones if _text(one.get("phone"))), "")
-            plain = next((_text(one.get("wa_id")) for one in phones if _text(one.get("wa_id"))), "")
+            phones = [as_map(phone) for phone in as_list(card.get("phones"))]
+            shared = next((as_text(one.get("phone")) for one in phones if as_text(one.get("phone"))), "")
+            plain = next((as_text(one.get("wa_id")) for one in phones if as_text(one.get("wa_id"))), "")
             shared = shared or (f"+{plain}" if plain.isdigit() else "")
     known = ", ".join(name for name in names if name)
     text = "Their own number" if shared else f"A contact card: {known}" if known else "A contact card"
@@ -387,51 +393,51 @@ def _said_contacts(part: Any, message: Mapping[str, Any]) -> _Content:
 
 
 def _said_button(part: Any, message: Mapping[str, Any]) -> _Content:
-    part = _map(part)
-    text, payload = _text(part.get("text")), _text(part.get("payload"))
+    part = as_map(part)
+    text, payload = as_text(part.get("text")), as_text(part.get("payload"))
     return _Content(Said.BUTTON, text or payload, payload=payload or text)
 
 
 def _said_interactive(part: Any, message: Mapping[str, Any]) -> _Content:
-    part = _map(part)
-    kind = _text(part.get("type"))
-    answer = _map(part.get(kind))
+    part = as_map(part)
+    kind = as_text(part.get("type"))
+    answer = as_map(part.get(kind))
     if kind in ("button_reply", "list_reply"):
-        title, chosen = _text(answer.get("title")), _text(answer.get("id"))
+        title, chosen = as_text(answer.get("title")), as_text(answer.get("id"))
         return _Content(Said.BUTTON, title or chosen, payload=chosen or title)
     if kind == "nfm_reply":  # a form; its JSON is kept as it came, since it need not be valid
-        shown = _text(answer.get("body")) or _text(answer.get("name")) or "A form"
-        return _Content(Said.BUTTON, shown, payload=_text(answer.get("response_json")))
+        shown = as_text(answer.get("body")) or as_text(answer.get("name")) or "A form"
+        return _Content(Said.BUTTON, shown, payload=as_text(answer.get("response_json")))
     if kind == "call_permission_reply":
         return _Content(
-            Said.OTHER, f"Answer to a request to call: {_text(answer.get('response')) or 'unknown'}"
+            Said.OTHER, f"Answer to a request to call: {as_text(answer.get('response')) or 'unknown'}"
         )
     return _Content(Said.OTHER, "A message of a kind that cannot be shown here")
 
 
 def _said_reaction(part: Any, message: Mapping[str, Any]) -> _Content:
     """No emoji: the reaction was taken back."""
-    part = _map(part)
-    to = _text(part.get("message_id"))
-    return _Content(Said.REACTION, _text(part.get("emoji")), quotes=(to,) if to else ())
+    part = as_map(part)
+    to = as_text(part.get("message_id"))
+    return _Content(Said.REACTION, as_text(part.get("emoji")), quotes=(to,) if to else ())
 
 
 def _said_order(part: Any, message: Mapping[str, Any]) -> _Content:
-    part = _map(part)
-    count = len(_list(part.get("product_items")))
-    return _Content(Said.OTHER, f"An order of {count} items. {_text(part.get('text'))}".strip())
+    part = as_map(part)
+    count = len(as_list(part.get("product_items")))
+    return _Content(Said.OTHER, f"An order of {count} items. {as_text(part.get('text'))}".strip())
 
 
 def _said_edit(part: Any, message: Mapping[str, Any]) -> _Content:
-    part = _map(part)
-    inner = _map(part.get("message"))
-    what = _content(_text(inner.get("type")), inner) if inner else _Content(Said.EDIT)
-    original = _text(part.get("original_message_id"))
+    part = as_map(part)
+    inner = as_map(part.get("message"))
+    what = _content(as_text(inner.get("type")), inner) if inner else _Content(Said.EDIT)
+    original = as_text(part.get("original_message_id"))
     return _Content(Said.EDIT, what.text, files=what.files, quotes=(original,) if original else ())
 
 
 def _said_revoke(part: Any, message: Mapping[str, Any]) -> _Content:
-    original = _text(_map(part).get("original_message_id"))
+    original = as_text(as_map(part).get("original_message_id"))
     return _Content(Said.REVOKED, quotes=(original,) if original else ())
 
 
@@ -451,9 +457,9 @@ READERS: dict[str, Callable[[Any, Mapping[str, Any]], _Content]] = {
 
 def _whence(message: Mapping[str, Any], context: Mapping[str, Any]) -> str:
     """Where a message came from, for people: an advertisement, a product, or passed on from another chat."""
-    referral = _map(message.get("referral"))
+    referral = as_map(message.get("referral"))
     if referral:
-        named = (_text(referral.get(name)) for name in ("headline", "body", "source_url", "source_id"))
+        named = (as_text(referral.get(name)) for name in ("headline", "body", "source_url", "source_id"))
         return f"Advertisement: {next((one for one in named if one), 'unnamed')}"[:300]
     if context.get("referred_product"):
         return "A product of the catalogue"
@@ -464,23 +470,23 @@ def _whence(message: Mapping[str, Any], context: Mapping[str, Any]) -> str:
 
 def _address_changes(system: Mapping[str, Any], sender: Sender, key: str, at: datetime) -> list[Event]:
     """A new number or a new business-scoped id. One message may tell of both: each is an event of its own."""
-    kind = _text(system.get("type"))
+    kind = as_text(system.get("type"))
     if kind not in ("user_changed_number", "customer_changed_number", "user_changed_user_id"):
         return []
     own = {address.kind: address.value for address in reversed(sender.addresses)}
     plain, scoped = AddressKind.WHATSAPP_ID, AddressKind.BUSINESS_SCOPED_ID
-    old_number = _text(system.get("customer")) or own.get(plain, "")
-    old_id = _text(system.get("previous_user_id")) or own.get(scoped, "")
-    new_number = _text(system.get("wa_id")) or _text(system.get("new_wa_id"))
-    new_id = _text(system.get("user_id"))
-    if _is_scoped(new_number):  # ids have been seen in each other's places
+    old_number = as_text(system.get("customer")) or own.get(plain, "")
+    old_id = as_text(system.get("previous_user_id")) or own.get(scoped, "")
+    new_number = as_text(system.get("wa_id")) or as_text(system.get("new_wa_id"))
+    new_id = as_text(system.get("user_id"))
+    if is_scoped(new_number):  # ids have been seen in each other's places
         new_number, new_id = "", new_id or new_number
-    if _is_scoped(old_number):
+    if is_scoped(old_number):
         old_number, old_id = "", old_id or old_number
     # where the old address of a kind is not told, the other kind's says whose the new one is
     pairs = [(old_number or old_id, new_number, "number"), (old_id or old_number, new_id, "id")]
     return [
-        AddressChanged(f"{key}:{what}", before=_address(before), after=_address(after), at=at)
+        AddressChanged(f"{key}:{what}", before=as_address(before), after=as_address(after), at=at)
         for before, after, what in pairs
         if before and after and before != after
     ]
@@ -491,37 +497,37 @@ def _address_changes(system: Mapping[str, Any], sender: Sender, key: str, at: da
 
 def _template(field: str, value: Mapping[str, Any], key: str, at: datetime) -> TemplateChanged | None:
     """What Meta decided about a template; None when it does not say which."""
-    name = _text(value.get("message_template_name"))
+    name = as_text(value.get("message_template_name"))
     if not name:
         return None
-    changed = TemplateChanged(key, name=name, language=_text(value.get("message_template_language")), at=at)
+    changed = TemplateChanged(key, name=name, language=as_text(value.get("message_template_language")), at=at)
     if field == "message_template_status_update":
-        rejection, other = _map(value.get("rejection_info")), _map(value.get("other_info"))
-        reason = _text(value.get("reason"))
+        rejection, other = as_map(value.get("rejection_info")), as_map(value.get("other_info"))
+        reason = as_text(value.get("reason"))
         said = [
             "" if reason.upper() == "NONE" else reason,
-            *(_text(rejection.get(part)) for part in ("reason", "recommendation")),
-            *(_text(other.get(part)) for part in ("title", "description")),
+            *(as_text(rejection.get(part)) for part in ("reason", "recommendation")),
+            *(as_text(other.get(part)) for part in ("title", "description")),
         ]
         return replace(
             changed,
-            state=_text(value.get("event")).lower(),
+            state=as_text(value.get("event")).lower(),
             reason=". ".join(part.rstrip(".") for part in said if part)[:1000],
-            category=_text(value.get("message_template_category")).lower(),
+            category=as_text(value.get("message_template_category")).lower(),
         )
     if field == "message_template_quality_update":
-        return replace(changed, quality=_text(value.get("new_quality_score")).lower())
+        return replace(changed, quality=as_text(value.get("new_quality_score")).lower())
     if field == "template_category_update":
-        coming = _text(value.get("correct_category")).lower()
+        coming = as_text(value.get("correct_category")).lower()
         if coming:  # announced a day ahead; the change itself comes as another update
             return replace(changed, reason=f"Becomes {coming} in 24 hours")
-        return replace(changed, category=_text(value.get("new_category")).lower())
+        return replace(changed, category=as_text(value.get("new_category")).lower())
     return changed
 
 
 def limit_of(value: Any) -> tuple[int | None, bool]:
     """A messaging limit as Meta writes it (2000, "TIER_2K", "TIER_UNLIMITED", -1): people a day, and whether none."""
-    text = _text(value).upper().removeprefix("TIER_")
+    text = as_text(value).upper().removeprefix("TIER_")
     if text in ("UNLIMITED", "-1"):
         return None, True
     found = re.fullmatch(r"([0-9]{1,9})(K|M)?", text)
@@ -544,7 +550,7 @@ def _notice_of_limit(value: Mapping[str, Any], key: str, at: datetime) -> Accoun
 
 
 def _notice_of_number(value: Mapping[str, Any], key: str, at: datetime) -> AccountNotice:
-    event = _text(value.get("event")).upper()
+    event = as_text(value.get("event")).upper()
     told = value.get("max_daily_conversations_per_business")
     if told is None and not event.startswith(
         "THROUGHPUT"
@@ -553,7 +559,7 @@ def _notice_of_number(value: Mapping[str, Any], key: str, at: datetime) -> Accou
     limit, is_unlimited = limit_of(told)
     return AccountNotice(
         key,
-        f"WhatsApp about the number: {_said_plainly(event) or 'changed'}",
+        f"WhatsApp about the number: {plainly(event) or 'changed'}",
         at,
         is_trouble=event in ("FLAGGED", "DOWNGRADE"),
         limit=limit,
@@ -563,16 +569,16 @@ def _notice_of_number(value: Mapping[str, Any], key: str, at: datetime) -> Accou
 
 
 def _notice_of_account(value: Mapping[str, Any], key: str, at: datetime) -> AccountNotice:
-    event = _text(value.get("event")).upper()
-    ban, violation = _map(value.get("ban_info")), _map(value.get("violation_info"))
-    bans = " ".join(_text(state) for state in _list(ban.get("waba_ban_state"))) or _text(
+    event = as_text(value.get("event")).upper()
+    ban, violation = as_map(value.get("ban_info")), as_map(value.get("violation_info"))
+    bans = " ".join(as_text(state) for state in as_list(ban.get("waba_ban_state"))) or as_text(
         ban.get("waba_ban_state")
     )
-    restrictions = [_map(one) for one in _list(value.get("restriction_info"))]
+    restrictions = [as_map(one) for one in as_list(value.get("restriction_info"))]
     told = [
         bans,
-        _text(violation.get("violation_type")),
-        *(_text(one.get("restriction_type")) for one in restrictions),
+        as_text(violation.get("violation_type")),
+        *(as_text(one.get("restriction_type")) for one in restrictions),
     ]
     is_trouble = "REINSTATE" not in bans and any(
         word in event
@@ -587,23 +593,23 @@ def _notice_of_account(value: Mapping[str, Any], key: str, at: datetime) -> Acco
             "LOCK",
         )
     )
-    shown = ", ".join(_said_plainly(one) for one in told if one)
-    words = f"WhatsApp about the account: {_said_plainly(event) or 'changed'}"
+    shown = ", ".join(plainly(one) for one in told if one)
+    words = f"WhatsApp about the account: {plainly(event) or 'changed'}"
     return AccountNotice(key, f"{words} ({shown})" if shown else words, at, is_trouble=is_trouble)
 
 
 def _notice_of_alert(value: Mapping[str, Any], key: str, at: datetime) -> AccountNotice:
-    alert = _map(value.get("alert_info")) or value
-    words = _text(alert.get("alert_description")) or _said_plainly(_text(alert.get("alert_type")))
-    is_trouble = _text(alert.get("alert_severity")).upper() not in ("", "INFORMATIONAL", "INFO")
+    alert = as_map(value.get("alert_info")) or value
+    words = as_text(alert.get("alert_description")) or plainly(as_text(alert.get("alert_type")))
+    is_trouble = as_text(alert.get("alert_severity")).upper() not in ("", "INFORMATIONAL", "INFO")
     return AccountNotice(key, words or "WhatsApp has an alert for the account", at, is_trouble=is_trouble)
 
 
 def _notice_of_decision(value: Mapping[str, Any], key: str, at: datetime) -> AccountNotice:
-    decision = _text(value.get("decision")) or _text(value.get("event"))
-    reason = _text(value.get("rejection_reason"))
-    words = f"WhatsApp has decided: {_said_plainly(decision) or 'unknown'}"
-    words = f"{words} ({_said_plainly(reason)})" if reason and reason.upper() != "NONE" else words
+    decision = as_text(value.get("decision")) or as_text(value.get("event"))
+    reason = as_text(value.get("rejection_reason"))
+    words = f"WhatsApp has decided: {plainly(decision) or 'unknown'}"
+    words = f"{words} ({plainly(reason)})" if reason and reason.upper() != "NONE" else words
     return AccountNotice(key, words, at, is_trouble=decision.upper() in ("REJECTED", "DEFERRED", "DENIED"))
 
 
@@ -616,76 +622,3 @@ NOTICES: dict[str, Callable[[Mapping[str, Any], str, datetime], AccountNotice]] 
     "phone_number_name_update": _notice_of_decision,
     "security": _notice_of_decision,
 }
-
-
-# Reading what may be anything
-
-
-def _map(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value] if isinstance(value, dict) and value else []
-
-
-def _text(value: Any) -> str:
-    """A string or a number as text that every database takes: without zero characters and half surrogate pairs."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value) if -(10**30) < value < 10**30 else ""
-    if not isinstance(value, str):
-        return ""
-    if "\x00" in value:
-        value = value.replace("\x00", "")
-    return value if value.isascii() else value.encode("utf-8", "replace").decode("utf-8")
-
-
-def _short(key: str) -> str:
-    return key if len(key) <= LONGEST_KEY else f"long:{hashlib.sha256(key.encode()).hexdigest()}"
-
-
-def _said_plainly(word: str) -> str:
-    """FLAGGED_FOR_REVIEW → flagged for review."""
-    return word.replace("_", " ").strip().lower()[:200]
-
-
-def _is_scoped(value: str) -> bool:
-    return SCOPED_ID.fullmatch(value) is not None
-
-
-def _address(value: str) -> Address:
-    return Address(
-        AddressKind.BUSINESS_SCOPED_ID if _is_scoped(value) else AddressKind.WHATSAPP_ID, value[:LONGEST_KEY]
-    )
-
-
-def _uuid(value: Any) -> UUID | None:
-    try:
-        return UUID(value) if isinstance(value, str) and len(value) <= 40 else None
-    except ValueError:
-        return None
-
-
-def _moment(value: Any, otherwise: datetime) -> datetime:
-    """Unix seconds, as text or number; milliseconds have been seen too. What is no moment is `otherwise`."""
-    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-        return otherwise
-    try:
-        seconds = float(value)
-        while math.isfinite(seconds) and seconds >= 10**12:
-            seconds /= 1000
-        return datetime.fromtimestamp(seconds, UTC) if seconds > 0 else otherwise
-    except (ValueError, OverflowError, OSError):
-        return otherwise
-
-
-def hexadecimal(digest: Any) -> str:
-    """A SHA-256 as hexadecimal: webhooks write it in base64, the media endpoint in hexadecimal."""
-    text = _text(digest)
-    if re.fullmatch(r"[0-9a-fA-F]{64}", text):
-        return text.lower()
-    try:
-        raw = base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        return ""
-    return raw.hex() if len(raw) == 32 else ""
