@@ -37,3 +37,47 @@ def response_rate(rows: Iterable[Said]) -> float | None:
             else:
                 prompts[-1] = prompts[-1] or row.is_answered
     return sum(prompts) / len(prompts) if prompts else None
+
+
+# Receipts
+
+
+@dataclass(frozen=True)
+class Told:
+    """One thing that a provider said of a message: sent, delivered, read or failed."""
+
+    kind: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a message of ours."""
+
+    status: str
+    delivered_at: datetime | None
+    read_at: datetime | None
+
+
+def outcome(told: Iterable[Told], *, replied_at: datetime | None, was_refused: bool = False) -> Outcome:
+    """The status as a function of the set of events, whatever their order and number (spec §5.3).
+
+    Replied, else read, else delivered, else failed, else sent. Read implies delivered; a late delivered or read beats
+    failed, a late sent does not.
+    """
+    first: dict[str, datetime] = {}
+    for one in told:
+        first[one.kind] = min(one.at, first.get(one.kind, one.at))
+    read_at = first.get("read")
+    delivered_at = first.get("delivered", read_at)
+    if replied_at is not None:
+        status = "replied"
+    elif read_at is not None:
+        status = "read"
+    elif delivered_at is not None:
+        status = "delivered"
+    elif was_refused or "failed" in first:
+        status = "failed"
+    else:
+        status = "sent"
+    return Outcome(status, delivered_at, read_at)

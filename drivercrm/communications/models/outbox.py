@@ -30,7 +30,12 @@ class OutboxMessage(models.Model):
     purpose = models.CharField(max_length=9, choices=Purpose.choices)
     ground = models.CharField(max_length=12, choices=GROUNDS)
     is_by_person = models.BooleanField(default=False, help_text="A person wrote it to this driver alone.")
-    is_bulk = models.BooleanField(default=False, help_text="Waits for quiet hours to end.")
+    is_unasked = models.BooleanField(
+        default=False, help_text="Bulk, scheduled or automatic: waits for quiet hours to end."
+    )
+    is_first = models.BooleanField(
+        default=False, help_text="Left outside the driver's window: counts towards the messaging limit."
+    )
 
     subject = models.CharField(max_length=300, blank=True, default="")
     body = models.TextField(blank=True, default="")

@@ -1,6 +1,31 @@
 """The verbs of what is said: log, queue, send, receive, answer."""
 
+from drivercrm.communications.workflow.accounts import halt, sandbox
 from drivercrm.communications.workflow.calls import STATUS_OF_CALL, log_call
 from drivercrm.communications.workflow.derived import keep_derived, rebuild
+from drivercrm.communications.workflow.files import read_file, store
+from drivercrm.communications.workflow.queueing import again, cancel, clear, queue
+from drivercrm.communications.workflow.sending import claim, send_due, sweep
+from drivercrm.communications.workflow.settling import accept, doubt_the_silent, fail, resolve
 
-__all__ = ["STATUS_OF_CALL", "keep_derived", "log_call", "rebuild"]
+__all__ = [
+    "STATUS_OF_CALL",
+    "accept",
+    "again",
+    "cancel",
+    "claim",
+    "clear",
+    "doubt_the_silent",
+    "fail",
+    "halt",
+    "keep_derived",
+    "log_call",
+    "queue",
+    "read_file",
+    "rebuild",
+    "resolve",
+    "sandbox",
+    "send_due",
+    "store",
+    "sweep",
+]

@@ -314,7 +314,13 @@ IDENTITY_OF = {
     "whatsapp_number": IdentityKind.WHATSAPP_ID,
     "email": IdentityKind.EMAIL,
 }
-CHANNEL_OF = {IdentityKind.PHONE: "phone", IdentityKind.WHATSAPP_ID: "whatsapp", IdentityKind.EMAIL: "email"}
+CHANNEL_OF = {
+    IdentityKind.PHONE: "phone",
+    IdentityKind.WHATSAPP_ID: "whatsapp",
+    IdentityKind.BUSINESS_SCOPED_ID: "whatsapp",
+    IdentityKind.TELEGRAM_CHAT: "telegram",
+    IdentityKind.EMAIL: "email",
+}
 HANDED_ON = "shared"
 
 
@@ -458,3 +464,30 @@ def note_communications(
         response_rate=response_rate,
         updated_at=clock.now(),
     )
+
+
+def note_address(driver_id: UUID, *, kind: str, value: str, source: str) -> bool:
+    """An address that a provider names as this driver's: kept beside the others. False where another driver has it."""
+    known = ChannelIdentity.objects.filter(kind=kind, value=value, until__isnull=True)
+    holder = known.values_list("driver_id", flat=True).first()
+    if holder is None:
+        try:
+            with transaction.atomic():
+                ChannelIdentity.objects.create(
+                    driver_id=driver_id,
+                    channel=CHANNEL_OF[IdentityKind(kind)],
+                    kind=kind,
+                    value=value,
+                    source=source,
+                )
+            holder = driver_id
+        except IntegrityError:
+            holder = known.values_list("driver_id", flat=True).first()
+    return holder == driver_id
+
+
+def note_whatsapp(driver_id: UUID, number: str) -> None:
+    """The first message to or from a mobile number on WhatsApp makes it the WhatsApp number (spec §2)."""
+    empty = Driver.objects.filter(Q(whatsapp_number__isnull=True) | Q(whatsapp_number=""), pk=driver_id)
+    if empty.update(whatsapp_number=number, updated_at=clock.now()):
+        note_address(driver_id, kind=IdentityKind.WHATSAPP_ID, value=number, source="message")
