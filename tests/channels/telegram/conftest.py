@@ -7,16 +7,19 @@ import pytest
 
 from drivercrm.channels.telegram.adapter import Telegram
 from drivercrm.channels.telegram.settings import Settings
+from tests.channels.telegram.judging import judge
 from tests.emulators.bot_api import BotApi
 
 
 @pytest.fixture
 def api() -> Iterator[BotApi]:
-    """Nomsa (7700000001) has pressed start, Sipho (7700000002) has not."""
+    """Nomsa (7700000001) has pressed start, Sipho (7700000002) has not. Every call of a test is judged after it."""
     with BotApi() as running:
         running.person(7700000001, has_started=True)
         running.person(7700000002, first_name="Sipho")
         yield running
+        for call in running.calls:
+            judge(call)
 
 
 @pytest.fixture
