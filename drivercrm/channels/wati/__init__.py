@@ -1,0 +1,1 @@
+"""WhatsApp through WATI, a provider in front of the Cloud API."""
