@@ -285,9 +285,7 @@ class BotApi:
         """Status and body; None: the connection breaks."""
         with self._news:
             self.calls.append(call)
-            fault = next((one for one in self._faults if one.method in ("", call.method)), None)
-            if fault:
-                self._faults.remove(fault)
+            fault = self.next_fault("", call.method)
         if fault is None:
             return self._true_answer(call)
         answer = (
@@ -305,6 +303,14 @@ class BotApi:
         if fault.body is not None:
             return fault.status, fault.body
         return _refusal(fault.status, fault.description or "Internal Server Error", fault.parameters)
+
+    def next_fault(self, *methods: str) -> Fault | None:
+        """The oldest fault for one of these methods, once; downloads are the method `file`."""
+        with self._news:
+            fault = next((one for one in self._faults if one.method in methods), None)
+            if fault:
+                self._faults.remove(fault)
+            return fault
 
     def _true_answer(self, call: Call) -> tuple[int, bytes]:
         try:
@@ -574,7 +580,11 @@ def _handler(api: BotApi) -> type[BaseHTTPRequestHandler]:
             if path.startswith("/file/bot"):
                 token, _, file = path.removeprefix("/file/bot").partition("/")
                 content = api.file(file) if token == api.token else None
-                return self._reply(404 if content is None else 200, content or b"")
+                fault = api.next_fault("file")
+                if fault and fault.drops and content:
+                    self.close_connection = True
+                    return self._reply(200, content[: len(content) // 2], length=len(content))
+                return self._reply(fault.status if fault else 404 if content is None else 200, content or b"")
             token, _, method = path.removeprefix("/bot").partition("/")
             if not re.fullmatch(r"\d+:[\w-]+", token):
                 return self._reply(*_refusal(404, "Not Found", {}))
@@ -589,10 +599,10 @@ def _handler(api: BotApi) -> type[BaseHTTPRequestHandler]:
                 return None
             return self._reply(*answer)
 
-        def _reply(self, status: int, body: bytes) -> None:
+        def _reply(self, status: int, body: bytes, *, length: int | None = None) -> None:
             self.send_response(status)
             self.send_header("Content-Type", "application/json" if body[:1] in b"{[" else "text/html")
-            self.send_header("Content-Length", str(len(body)))
+            self.send_header("Content-Length", str(len(body) if length is None else length))
             self.end_headers()
             self.wfile.write(body)
 

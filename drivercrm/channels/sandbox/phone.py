@@ -1,10 +1,11 @@
 """The simulated phone: what a made-up driver answers, and how words from it become a message."""
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from drivercrm.channels.provider import Choice, Inbound, Outgoing, Preference, Said, Sender
+from drivercrm.channels.provider import Choice, Inbound, Outgoing, Preference, RemoteFile, Said, Sender
 from drivercrm.channels.sandbox.endings import Channel, Outcome, channel_of, outcome_of
 from drivercrm.channels.sandbox.script import between, chance
 
@@ -65,6 +66,7 @@ def spoken(
     key: str,
     at: datetime,
     payload: str = "",
+    files: tuple[RemoteFile, ...] = (),  # with their content
     quotes: tuple[str, ...] = (),
     reply_token: str = "",
     subject: str = "",
@@ -75,11 +77,12 @@ def spoken(
         provider_id=f"sandbox:{key}",
         sender=sender,
         at=at,
-        said=Said.BUTTON if payload else Said.TEXT,
+        said=Said.BUTTON if payload else Said.FILE if files else Said.TEXT,
         text=text,
         full_text=text,
         subject=subject,
         payload=payload,
+        files=files,
         quotes=quotes,
         reply_token=reply_token,
     )
@@ -91,9 +94,4 @@ def switched(sender: Sender, choice: Choice, *, key: str, at: datetime) -> Prefe
 
 
 def _one_of(weights: dict[str, int], chosen: float) -> str:
-    left = chosen * sum(weights.values())
-    for text, weight in weights.items():
-        left -= weight
-        if left < 0:
-            return text
-    return next(iter(weights))
+    return list(Counter(weights).elements())[int(chosen * sum(weights.values()))]

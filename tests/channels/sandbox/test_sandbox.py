@@ -1,5 +1,6 @@
 """Channels without an account behave like the real ones."""
 
+import json
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -275,6 +276,25 @@ def test_a_template_must_be_approved_and_not_paused() -> None:
     assert approved.provider_id == f"sandbox:{call.id}"
 
 
+def test_the_templates_are_those_that_the_caller_keeps() -> None:
+    kept = [KeptTemplate("welcome", "en", "approved", "utility", "Hello")]
+
+    assert (sandbox(Channel.WHATSAPP, kept=kept).templates(), sandbox(Channel.WHATSAPP).templates()) == (
+        kept,
+        [],
+    )
+
+
+def test_who_stopped_marketing_still_gets_an_answer() -> None:
+    message = outgoing(at(Channel.WHATSAPP, Outcome.MARKETING_STOPPED))
+
+    assert told(message)[0][1] == "sent"
+
+
+def test_a_message_that_was_never_tried_has_no_story() -> None:
+    assert script(outgoing(), None) == []
+
+
 def test_a_template_is_taken_in_and_decided_about() -> None:
     provider = sandbox(Channel.WHATSAPP)
     draft = Draft("reminder", "en", "utility", "Hello {{name}}", examples={"name": "Nomsa"}, buttons=("Yes",))
@@ -402,6 +422,41 @@ def test_words_from_the_simulated_phone_go_the_way_of_a_webhook() -> None:
     assert [provider.parse(written.write(one), NOW) for one in (said, block)] == [[said], [block]]
 
 
+def test_a_file_from_the_simulated_phone_comes_with_its_content() -> None:
+    provider = sandbox(Channel.WHATSAPP)
+    file = RemoteFile("1", "licence.jpg", "image/jpeg", content=bytes(range(256)))
+
+    said = spoken(Sender((PHONE,)), "", key="8", at=NOW, files=(file,))
+    [again] = provider.parse(written.write(said), NOW)
+
+    assert isinstance(again, Inbound)
+    assert (again.said, again.files) == (Said.FILE, (file,))
+    assert provider.fetch(again.files[0], 1000).content == file.content
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        '{"key": "k", "words": 7}',
+        '{"key": "k"}',
+        '{"key": "k", "words": "w", "more": 1}',
+        "[]",
+    ],
+)
+def test_a_body_with_other_fields_is_unknown(fields: str) -> None:
+    [event] = sandbox(Channel.EMAIL).parse(b'{"event": "Unknown", "fields": %s}' % fields.encode(), NOW)
+
+    assert isinstance(event, Unknown)
+    assert event.words == "not an event of the sandbox"
+
+
+@pytest.mark.parametrize("moment", ["2026-11-16T09:00:00", "soon", 5])
+def test_a_body_without_a_time_is_unknown(moment: object) -> None:
+    body = json.dumps({"event": "AccountNotice", "fields": {"key": "k", "words": "w", "at": moment}})
+
+    assert isinstance(sandbox(Channel.EMAIL).parse(body.encode(), NOW)[0], Unknown)
+
+
 st.register_type_strategy(datetime, st.datetimes(timezones=st.just(UTC)))
 EVENTS = st.one_of(*(st.from_type(kind) for kind in get_args(Event)))
 
@@ -417,7 +472,7 @@ def test_every_event_comes_back_as_it_was_written(event: Event) -> None:
 @given(
     body=st.binary()
     | st.sampled_from(
-        [b"[]", b"null", b'{"event": "Receipt"}', b'{"event": "Inbound", "fields": {"key": 7}}']
+        [b"[]", b"null", b'{"event": "Receipt"}', b'{"event": "Inbound", "fields": {"files": {}}}']
     )
 )
 def test_other_bodies_are_unknown(body: bytes) -> None:

@@ -42,6 +42,12 @@ def read(name: str) -> list[Event]:
     return parse(payload(name), NOW)
 
 
+def changed(name: str, changes: dict[str, Any]) -> bytes:
+    update = json.loads(payload(name))
+    kind = next(key for key in update if key != "update_id")
+    return json.dumps(update | {kind: update[kind] | changes}).encode()
+
+
 def said(name: str) -> Inbound:
     [event] = read(name)
     assert isinstance(event, Inbound)
@@ -239,6 +245,64 @@ def test_a_text_keeps_no_character_that_a_database_refuses() -> None:
 
     assert isinstance(event, Inbound)
     assert event.text == "ab�c😀"
+
+
+GROUP = {"id": -100123456, "type": "group", "title": "Drivers"}
+ROBOT = {"id": 7700000009, "is_bot": True, "first_name": "Robot"}
+NOBODY: dict[str, Any] = {"chat": {}, "from": {}, "user": {}}
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "words"),
+    [
+        ("text", NOBODY, "a message of nobody"),
+        ("edited", NOBODY, "an edit of nobody"),
+        ("button", NOBODY | {"message": {}}, "a button of nobody"),
+        ("reaction", NOBODY, "a reaction of nobody"),
+        ("blocked", NOBODY, "a change of the chat to 'kicked'"),
+        ("blocked", {"new_chat_member": {"status": "restricted"}}, "a change of the chat to 'restricted'"),
+        ("migrated", {"migrate_to_chat_id": "there"}, "a group that moved, from or to nobody knows where"),
+    ],
+)
+def test_what_names_nobody_is_kept_as_unknown(name: str, changes: dict[str, Any], words: str) -> None:
+    [event] = parse(changed(name, changes), NOW)
+
+    assert isinstance(event, Unknown)
+    assert event.words == words
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [
+        ("edited", {"chat": GROUP}),
+        ("edited", {"from": ROBOT}),
+        ("button", {"message": {"chat": GROUP, "message_id": 1, "date": 0}}),
+        ("reaction", {"chat": GROUP}),
+        ("blocked", {"chat": GROUP}),
+    ],
+)
+def test_nothing_of_groups_and_bots_is_read(name: str, changes: dict[str, Any]) -> None:
+    assert parse(changed(name, changes), NOW) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "media_type"),
+    [
+        ("is_animated", "sticker.tgs", "application/x-tgsticker"),
+        ("is_video", "sticker.webm", "video/webm"),
+    ],
+)
+def test_a_moving_sticker_is_a_file_of_its_own_kind(kind: str, name: str, media_type: str) -> None:
+    [event] = parse(changed("sticker", {"sticker": {"file_id": "x", kind: True}}), NOW)
+
+    assert isinstance(event, Inbound)
+    assert event.files == (RemoteFile("x", name, media_type),)
+
+
+def test_an_update_that_we_did_not_ask_for_is_kept_as_unknown() -> None:
+    body = b'{"update_id": 9, "chat_boost": {"chat": {}}}'
+
+    assert parse(body, NOW) == [Unknown("9:chat_boost", "an update of the kind 'chat_boost'")]
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from drivercrm.channels.provider import Failure, Inbound, Knock, NotReached, Preference, RemoteFile
+from drivercrm.channels.telegram import calls
 from drivercrm.channels.telegram.adapter import Telegram
 from drivercrm.channels.telegram.settings import Settings
 from tests.channels.telegram.test_sending import outgoing
@@ -304,6 +305,33 @@ def test_a_file_that_telegram_does_not_give_is_not_reached(api: BotApi, bot: Tel
         Failure.TEMPORARY,
         Failure.CONTENT,
     ]
+
+
+@pytest.mark.parametrize("fault", [{"drops": True}, {"status": 502}])
+def test_a_download_that_breaks_may_be_tried_again(api: BotApi, bot: Telegram, fault: dict[str, Any]) -> None:
+    told = api.send_file(NOMSA, "document", b"x" * 100_000, name="a.pdf")["message"]["document"]
+    api.fail(method="file", **fault)
+
+    broken = not_reached(lambda: bot.fetch(RemoteFile(told["file_id"]), 10**6))
+    again = bot.fetch(RemoteFile(told["file_id"]), 10**6)
+
+    assert (broken.failure, len(again.content)) == (Failure.TEMPORARY, 100_000)
+
+
+def test_a_download_has_an_end(api: BotApi, bot: Telegram, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = api.send_file(NOMSA, "document", b"x" * 100, name="a.pdf")["message"]["document"]
+    monkeypatch.setattr(calls, "DOWNLOAD_SECONDS", -1.0)
+
+    assert (
+        not_reached(lambda: bot.fetch(RemoteFile(told["file_id"]), 10**6)).words
+        == "The file came too slowly."
+    )
+
+
+def test_the_bot_is_known_also_when_its_webhook_is_not(api: BotApi, bot: Telegram) -> None:
+    api.fail(method="getWebhookInfo", status=500, description="Internal Server Error")
+
+    assert bot.check().name == "Fleet"
 
 
 def test_all_updates_and_messages_of_the_emulator_are_ones_for_foreign_models(
