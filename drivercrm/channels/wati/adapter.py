@@ -28,7 +28,7 @@ from drivercrm.channels.provider import (
 from drivercrm.channels.wati.capabilities import CAPABILITIES
 from drivercrm.channels.wati.inbound import failure_in, parse
 from drivercrm.channels.whatsapp.errors import code_of, failure_of
-from drivercrm.channels.whatsapp.reading import as_list, as_map, as_text
+from drivercrm.channels.whatsapp.reading import as_list, as_map, as_text, short
 
 if TYPE_CHECKING:
     from drivercrm.channels.wati.calls import Calls
@@ -261,7 +261,7 @@ def _broadcast(answer: Mapping[str, Any], our_id: str) -> Accepted:
     if not recipients:
         raise SendFailed(Failure.IN_DOUBT, "WATI's answer names no recipient")
     local = as_text(recipients[0].get("local_message_id")) or as_text(recipients[0].get("localMessageId"))
-    return Accepted(provider_id=local or our_id, at=datetime.now(UTC))
+    return Accepted(provider_id=short(local) or our_id, at=datetime.now(UTC))
 
 
 def _taken(answer: Mapping[str, Any]) -> Accepted:
@@ -279,7 +279,7 @@ def _taken(answer: Mapping[str, Any]) -> Accepted:
         raise SendFailed(failure, words, code="" if code is None else str(code))
     if not local:
         raise SendFailed(Failure.IN_DOUBT, "WATI's answer names no message")
-    return Accepted(provider_id=local, at=datetime.now(UTC))
+    return Accepted(provider_id=short(local), at=datetime.now(UTC))
 
 
 def _kept(row: Mapping[str, Any]) -> KeptTemplate:

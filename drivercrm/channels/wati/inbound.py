@@ -75,11 +75,11 @@ def _event(piece: Mapping[str, Any], received_at: datetime, channel_number: str,
 
 
 def _message(piece: Mapping[str, Any], at: datetime) -> Inbound | None:
-    wamid = as_text(piece.get("whatsappMessageId")) or as_text(piece.get("id"))
+    wamid = short(as_text(piece.get("whatsappMessageId")) or as_text(piece.get("id")))
     if not wamid:
         return None
     kind, text = as_text(piece.get("type")), as_text(piece.get("text"))
-    quoted = as_text(piece.get("replyContextId"))
+    quoted = short(as_text(piece.get("replyContextId")))
     said, payload = Said.TEXT, ""
     files: tuple[RemoteFile, ...] = ()
     chosen = next(
@@ -108,9 +108,13 @@ def _message(piece: Mapping[str, Any], at: datetime) -> Inbound | None:
     elif kind not in ("text", ""):
         said, text = Said.OTHER, text or f"A message of a kind that cannot be shown here ({kind[:40]})"
     return Inbound(
-        key=short(wamid),
+        key=wamid,
         provider_id=wamid,
-        sender=Sender(_addresses(piece), as_text(piece.get("senderName")), as_text(piece.get("username"))),
+        sender=Sender(
+            addresses=_addresses(piece),
+            name=as_text(piece.get("senderName"))[:200],
+            username=as_text(piece.get("username"))[:200],
+        ),
         at=at,
         said=said,
         text=text,
@@ -122,7 +126,8 @@ def _message(piece: Mapping[str, Any], at: datetime) -> Inbound | None:
 
 def _receipt(kind: ReceiptKind, piece: Mapping[str, Any], at: datetime) -> Receipt | None:
     """By WATI's local id, which is ours for templates; the id that answers quote is `other_id`."""
-    local, wamid = as_text(piece.get("localMessageId")), as_text(piece.get("whatsappMessageId"))
+    local = short(as_text(piece.get("localMessageId")))
+    wamid = short(as_text(piece.get("whatsappMessageId")))
     if not (local or wamid):
         return None
     moment = as_text(piece.get("timestamp")) or as_text(piece.get("created"))
@@ -137,7 +142,7 @@ def _receipt(kind: ReceiptKind, piece: Mapping[str, Any], at: datetime) -> Recei
         other_id=wamid if local else "",
         failure=failure_of(code) if has_failed else None,
         code="" if code is None else str(code),
-        words=as_text(piece.get("failedDetail")) if has_failed else "",
+        words=as_text(piece.get("failedDetail"))[:1000] if has_failed else "",
         addresses=_addresses(piece),
     )
 
@@ -157,8 +162,8 @@ def _file(piece: Mapping[str, Any]) -> RemoteFile | None:
         path = parse_qs(urlsplit(told).query).get("fileName", [""])[0]
     except ValueError:
         path = ""
-    path = path or (told if told.startswith("data/") else "")
-    return RemoteFile(id=path, name=path.rpartition("/")[2]) if path else None
+    path = path[:320] or (told[:320] if told.startswith("data/") else "")
+    return RemoteFile(id=path, name=path.rpartition("/")[2][-200:]) if path else None
 
 
 def _at(piece: Mapping[str, Any], otherwise: datetime) -> datetime:

@@ -33,7 +33,7 @@ from drivercrm.channels.provider import (
 )
 from drivercrm.channels.whatsapp.capabilities import CAPABILITIES, LONGEST_CAPTION, LONGEST_TEXT
 from drivercrm.channels.whatsapp.inbound import limit_of, parse
-from drivercrm.channels.whatsapp.reading import hexadecimal
+from drivercrm.channels.whatsapp.reading import hexadecimal, short
 
 if TYPE_CHECKING:
     from drivercrm.channels.whatsapp.graph import Graph
@@ -411,7 +411,7 @@ def _accepted(answer: Mapping[str, Any]) -> Accepted:
         (AddressKind.WHATSAPP_ID, contact.get("wa_id")),
     )
     return Accepted(
-        provider_id=wamid,
+        provider_id=short(wamid),  # as webhooks are read
         at=datetime.now(UTC),
         is_held=isinstance(first, dict) and first.get("message_status") == "held_for_quality_assessment",
         addresses=tuple(Address(kind, value) for kind, value in found if isinstance(value, str) and value),

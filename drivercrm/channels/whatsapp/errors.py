@@ -70,7 +70,7 @@ def code_of(error: object) -> int | None:
     value = error.get("code") if isinstance(error, Mapping) else None
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 10:
         return int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**9 else None
 
 
 def words_of(error: object) -> str:

@@ -64,24 +64,6 @@ def parse(body: bytes, received_at: datetime, *, phone_number_id: str = "", waba
         return [Unknown(f"unknown:{hashlib.sha256(body).hexdigest()}", "The body is not JSON")]
 
 
-def numbers(body: bytes) -> set[str]:
-    """The phone number ids that a body speaks of: an installation with several numbers gets all on one address."""
-    try:
-        top = json.loads(body)
-    except (ValueError, RecursionError):
-        return set()
-    changes = (
-        change
-        for entry in as_list(as_map(top).get("entry"))
-        for change in as_list(as_map(entry).get("changes"))
-    )
-    found = {
-        as_text(as_map(as_map(as_map(change).get("value")).get("metadata")).get("phone_number_id"))
-        for change in changes
-    }
-    return found - {""}
-
-
 @dataclass(frozen=True)
 class _Content:
     """What a message says, apart from who says it and when."""
@@ -168,13 +150,13 @@ class _Body:
         self, message: Mapping[str, Any], people: "_People", is_alone: bool, place: str
     ) -> list[Event]:
         """A message of a person, or what a system message says of them."""
-        kind, wamid = as_text(message.get("type")), as_text(message.get("id"))
+        kind, wamid = as_text(message.get("type")), short(as_text(message.get("id")))
         if message.get("group_id") or as_text(as_map(message.get("group")).get("id")):
             return [self.unknown(message, place, "A message in a group")]
         if not kind and not wamid:
             return [self.unknown(message, place, "A message without type and id")]
         at = as_moment(message.get("timestamp"), self.received_at)
-        key = short(wamid) if wamid else self.key("message", message, place)
+        key = wamid or self.key("message", message, place)
         sender = people.sender(
             scoped=message.get("from_user_id") or message.get("user_id"),
             plain=message.get("from"),
@@ -188,7 +170,7 @@ class _Body:
             return [self.unknown(message, place, "The chat was opened")]
         content = _content(kind, message)
         context = as_map(message.get("context"))
-        quoted = as_text(context.get("id") or context.get("message_id"))
+        quoted = short(as_text(context.get("id") or context.get("message_id")))
         return [
             Inbound(
                 key=key,
@@ -210,7 +192,7 @@ class _Body:
     ) -> Event:
         """A receipt, by Meta's id, by ours, or both."""
         word = as_text(status.get("status")).lower()
-        wamid = as_text(status.get("id"))
+        wamid = short(as_text(status.get("id")))
         our_id = as_uuid(status.get("biz_opaque_callback_data"))
         kind = RECEIPTS.get(word)
         if kind is None or not (wamid or our_id):
@@ -331,8 +313,8 @@ class _People:
         profile = as_map(contact.get("profile"))
         return Sender(
             addresses=tuple(as_address(one) for one in dict.fromkeys(ids)),
-            name=as_text(profile.get("name")),
-            username=as_text(profile.get("username")),
+            name=as_text(profile.get("name"))[:200],
+            username=as_text(profile.get("username"))[:200],
         )
 
 
@@ -356,9 +338,9 @@ def _said_file(part: Any, message: Mapping[str, Any]) -> _Content:
     part = as_map(part)
     size = part.get("file_size")
     file = RemoteFile(
-        id=as_text(part.get("id")),
-        name=as_text(part.get("filename")),
-        media_type=as_text(part.get("mime_type")),
+        id=short(as_text(part.get("id"))),
+        name=as_text(part.get("filename"))[-200:],  # the end tells what it is
+        media_type=as_text(part.get("mime_type"))[:120],
         size=size if isinstance(size, int) and not isinstance(size, bool) else None,
         sha256=hexadecimal(part.get("sha256")),
         url=as_text(part.get("url")) or as_text(part.get("link")),
@@ -418,7 +400,7 @@ def _said_interactive(part: Any, message: Mapping[str, Any]) -> _Content:
 def _said_reaction(part: Any, message: Mapping[str, Any]) -> _Content:
     """No emoji: the reaction was taken back."""
     part = as_map(part)
-    to = as_text(part.get("message_id"))
+    to = short(as_text(part.get("message_id")))
     return _Content(Said.REACTION, as_text(part.get("emoji")), quotes=(to,) if to else ())
 
 
@@ -432,12 +414,12 @@ def _said_edit(part: Any, message: Mapping[str, Any]) -> _Content:
     part = as_map(part)
     inner = as_map(part.get("message"))
     what = _content(as_text(inner.get("type")), inner) if inner else _Content(Said.EDIT)
-    original = as_text(part.get("original_message_id"))
+    original = short(as_text(part.get("original_message_id")))
     return _Content(Said.EDIT, what.text, files=what.files, quotes=(original,) if original else ())
 
 
 def _said_revoke(part: Any, message: Mapping[str, Any]) -> _Content:
-    original = as_text(as_map(part).get("original_message_id"))
+    original = short(as_text(as_map(part).get("original_message_id")))
     return _Content(Said.REVOKED, quotes=(original,) if original else ())
 
 
@@ -497,10 +479,12 @@ def _address_changes(system: Mapping[str, Any], sender: Sender, key: str, at: da
 
 def _template(field: str, value: Mapping[str, Any], key: str, at: datetime) -> TemplateChanged | None:
     """What Meta decided about a template; None when it does not say which."""
-    name = as_text(value.get("message_template_name"))
+    name = as_text(value.get("message_template_name"))[:512]
     if not name:
         return None
-    changed = TemplateChanged(key, name=name, language=as_text(value.get("message_template_language")), at=at)
+    changed = TemplateChanged(
+        key, name=name, language=as_text(value.get("message_template_language"))[:20], at=at
+    )
     if field == "message_template_status_update":
         rejection, other = as_map(value.get("rejection_info")), as_map(value.get("other_info"))
         reason = as_text(value.get("reason"))
@@ -511,17 +495,17 @@ def _template(field: str, value: Mapping[str, Any], key: str, at: datetime) -> T
         ]
         return replace(
             changed,
-            state=as_text(value.get("event")).lower(),
+            state=as_text(value.get("event")).lower()[:40],
             reason=". ".join(part.rstrip(".") for part in said if part)[:1000],
-            category=as_text(value.get("message_template_category")).lower(),
+            category=as_text(value.get("message_template_category")).lower()[:40],
         )
     if field == "message_template_quality_update":
-        return replace(changed, quality=as_text(value.get("new_quality_score")).lower())
+        return replace(changed, quality=as_text(value.get("new_quality_score")).lower()[:20])
     if field == "template_category_update":
-        coming = as_text(value.get("correct_category")).lower()
+        coming = as_text(value.get("correct_category")).lower()[:40]
         if coming:  # announced a day ahead; the change itself comes as another update
             return replace(changed, reason=f"Becomes {coming} in 24 hours")
-        return replace(changed, category=as_text(value.get("new_category")).lower())
+        return replace(changed, category=as_text(value.get("new_category")).lower()[:40])
     return changed
 
 
@@ -533,7 +517,8 @@ def limit_of(value: Any) -> tuple[int | None, bool]:
     found = re.fullmatch(r"([0-9]{1,9})(K|M)?", text)
     if found is None:
         return None, False
-    return int(found[1]) * {"K": 1_000, "M": 1_000_000, None: 1}[found[2]], False
+    limit = int(found[1]) * {"K": 1_000, "M": 1_000_000, None: 1}[found[2]]
+    return (limit, False) if limit < 1_000_000_000 else (None, True)
 
 
 def _notice_of_limit(value: Mapping[str, Any], key: str, at: datetime) -> AccountNotice:
@@ -600,7 +585,7 @@ def _notice_of_account(value: Mapping[str, Any], key: str, at: datetime) -> Acco
 
 def _notice_of_alert(value: Mapping[str, Any], key: str, at: datetime) -> AccountNotice:
     alert = as_map(value.get("alert_info")) or value
-    words = as_text(alert.get("alert_description")) or plainly(as_text(alert.get("alert_type")))
+    words = as_text(alert.get("alert_description"))[:1000] or plainly(as_text(alert.get("alert_type")))
     is_trouble = as_text(alert.get("alert_severity")).upper() not in ("", "INFORMATIONAL", "INFO")
     return AccountNotice(key, words or "WhatsApp has an alert for the account", at, is_trouble=is_trouble)
 

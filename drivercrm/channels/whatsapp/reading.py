@@ -14,7 +14,8 @@ from drivercrm.channels.provider import Address, AddressKind
 
 # two letters of a country, then letters and digits; a parent's has ENT between
 SCOPED_ID = re.compile(r"[A-Z]{2}\.(?:ENT\.)?[A-Za-z0-9]{1,128}")
-LONGEST_KEY = 200  # longer ones are digested: a key stands in an index
+LONGEST_KEY = 200  # longer ones are digested: keys and ids stand in indexes
+EARLIEST, LATEST = 1_000_000_000, 4_102_444_800  # 2001 and 2100: what is outside is no moment of a message
 
 
 def as_map(value: Any) -> Mapping[str, Any]:
@@ -39,7 +40,7 @@ def as_text(value: Any) -> str:
 
 
 def short(key: str) -> str:
-    """A key that fits into an index."""
+    """A key or an id that fits into an index; one that does not is the same digest every time."""
     return key if len(key) <= LONGEST_KEY else f"long:{hashlib.sha256(key.encode()).hexdigest()}"
 
 
@@ -76,7 +77,7 @@ def as_moment(value: Any, otherwise: datetime) -> datetime:
         seconds = float(value)
         while math.isfinite(seconds) and seconds >= 10**12:
             seconds /= 1000
-        return datetime.fromtimestamp(seconds, UTC) if seconds > 0 else otherwise
+        return datetime.fromtimestamp(seconds, UTC) if EARLIEST < seconds < LATEST else otherwise
     except (ValueError, OverflowError, OSError):
         return otherwise
 

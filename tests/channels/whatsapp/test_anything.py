@@ -24,7 +24,9 @@ LEAVES = (
     | st.integers()
     | st.floats()
     | st.text()
-    | st.sampled_from(["ZA.1", "27821234567", "1781784000", "\ud800", "a\x00b", "9" * 400])
+    | st.sampled_from(
+        ["ZA.1", "27821234567", "1781784000", "\ud800", "a\x00b", "9" * 400, 10**40, 253402300800]
+    )
 )
 ANYTHING = st.recursive(
     LEAVES, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4)
@@ -45,6 +47,17 @@ def check(events: list[Any]) -> None:
             shown += [
                 part for file in event.files for part in (file.id, file.name, file.media_type, file.url)
             ]
+        if isinstance(event, Inbound):
+            files = [(file.name, 200) for file in event.files] + [
+                (file.media_type, 120) for file in event.files
+            ]
+            bounded = [(event.sender.name, 200), *((quote, 200) for quote in event.quotes), *files]
+            assert all(len(text) <= most for text, most in bounded)
+        if isinstance(event, Inbound | Receipt):
+            assert len(event.provider_id) <= 200
+            assert 2000 < event.at.year < 2101
+        if isinstance(event, Receipt):
+            assert len(event.code) <= 9
         for text in shown:
             text.encode()  # every database takes it
             assert "\x00" not in text

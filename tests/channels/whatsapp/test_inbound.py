@@ -27,7 +27,7 @@ from drivercrm.channels.provider import (
     TemplateChanged,
     Unknown,
 )
-from drivercrm.channels.whatsapp.inbound import limit_of, numbers, parse
+from drivercrm.channels.whatsapp.inbound import limit_of, parse
 
 PAYLOADS = Path(__file__).resolve().parents[2] / "payloads" / "whatsapp"
 NUMBER_ID, WABA = "106540352242922", "102290129340398"
@@ -408,12 +408,6 @@ def test_keys_are_unique_and_the_same_in_every_delivery(path: Path) -> None:
     assert len(set(keys)) == len(keys)
     assert [event.key for event in later] == keys
     assert all(0 < len(key) <= 200 for key in keys)
-
-
-def test_the_numbers_that_a_body_speaks_of() -> None:
-    assert numbers((PAYLOADS / "other_number.json").read_bytes()) == {"999999999999999"}
-    assert numbers((PAYLOADS / "batched.json").read_bytes()) == {NUMBER_ID}
-    assert numbers(b"<html>") == set()
 
 
 def test_a_batch_of_1000_statuses_and_a_body_of_3_megabytes_are_read_quickly() -> None:
