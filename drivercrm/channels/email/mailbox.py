@@ -21,8 +21,10 @@ MOST_MAILS = 50  # of one reading; the next goes on behind them
 MOST_BYTES = 25_000_000
 LONGEST_MAIL = 30_000_000  # of a larger one only the beginning is read
 BEGINNING = 300_000
-# one round of waiting: a notice may be lost between question and wait, and a dead line looks like a quiet one
-ROUND = timedelta(seconds=60)
+# rounds of waiting grow: a notice that comes between question and wait is lost, and mails come together; the longest
+# is short, because a dead line looks like a quiet one
+FIRST_ROUND = timedelta(seconds=0.5)
+LONGEST_ROUND = timedelta(seconds=60)
 ROUND_WITHOUT_IDLE = timedelta(seconds=20)
 _MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
 _LOST = (IMAP4.abort, OSError)
@@ -99,7 +101,12 @@ class Mailbox:
         self._box = box
         is_plain = (settings.imap_user + settings.imap_password).isascii()
         sign_in = box.login if is_plain else box.login_utf8
-        sign_in(settings.imap_user, settings.imap_password, initial_folder=None)
+        try:
+            sign_in(settings.imap_user, settings.imap_password, initial_folder=None)
+        except IMAP4.error as error:
+            if isinstance(error, IMAP4.abort):
+                raise
+            raise _refused("the sign-in", error) from error
         box.folder.set(settings.imap_folder, readonly=True)
         self._validity, self._next = _number(box, "UIDVALIDITY"), _number(box, "UIDNEXT")
         return box
@@ -112,8 +119,10 @@ class Mailbox:
         else:
             uids = self._recent(box)
             start = 0 if uids else max(self._next - 1, 0)
+        turn = FIRST_ROUND
         while not uids and (left := until - time.monotonic()) > 0:
-            _wait(box, timedelta(seconds=left))
+            _wait(box, min(timedelta(seconds=left), turn))
+            turn = min(turn * 2, LONGEST_ROUND)
             uids = _behind(box, start)
         bodies = []
         for uid, body in self._read(box, uids):
@@ -153,13 +162,14 @@ def _has_idle(box: BaseMailBox) -> bool:
 
 def _wait(box: BaseMailBox, most: timedelta) -> None:
     if _has_idle(box):
-        box.idle.wait(timeout=min(most, ROUND).total_seconds())
+        box.idle.wait(timeout=most.total_seconds())
     else:
         time.sleep(min(most, ROUND_WITHOUT_IDLE).total_seconds())
         box.client.noop()
 
 
 def _uids(box: BaseMailBox, criteria: str) -> list[int]:
+    box.client.noop()  # on an open connection a search sees only what the server has announced before
     return sorted(int(uid) for uid in box.uids(criteria, charset=None) if uid.isdigit())
 
 
@@ -197,11 +207,18 @@ def _mail(box: BaseMailBox, uid: int, what: str) -> tuple[bytes, datetime | None
     return raw, at if at and at.tzinfo else None
 
 
+def _refused(what: str, error: Exception) -> NotReached:
+    words = " ".join(str(error).split())[:500]
+    failure = Failure.TEMPORARY if _LATER.search(words) else Failure.ACCOUNT
+    return NotReached(failure, f"The mailbox refuses {what}: {words}")
+
+
 def _not_reached(error: Exception) -> NotReached:
     words = " ".join(str(error).split())[:500]
-    if isinstance(error, MailboxLoginError | MailboxFolderSelectError) and not _LATER.search(words):
-        what = "the sign-in" if isinstance(error, MailboxLoginError) else "to open the folder"
-        return NotReached(Failure.ACCOUNT, f"The mailbox refuses {what}: {words}")
+    if isinstance(error, MailboxLoginError):
+        return _refused("the sign-in", error)
+    if isinstance(error, MailboxFolderSelectError):
+        return _refused("to open the folder", error)
     if isinstance(error, ssl.SSLError):
         reason = error.reason or "its certificate is not trusted"
         return NotReached(Failure.ACCOUNT, f"No protected connection to the mailbox: {reason}")

@@ -13,7 +13,7 @@ from drivercrm.channels.provider import AddressKind, Attachment, Failure, Outgoi
 
 LONGEST_REFERENCES = 20  # ids; the first stays, it names the conversation
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
-_ID = re.compile(r"[^\s<>\x00-\x1f\x7f]{1,250}")
+_ID = re.compile(r"[\x21-\x3b\x3d\x3f-\x7e]{1,250}")
 _LINK = re.compile(r"https?://[^\s<>\"'`]+[^\s<>\"'`.,;:!?()]")
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _ADDRESS = re.compile(rf"{_ATOM}(?:\.{_ATOM})*@[A-Za-z0-9.-]+\.[A-Za-z0-9-]{{2,}}")
