@@ -49,6 +49,7 @@ class Fault:
     is_taken: bool = False
     hold: bool = False  # until `release`
     drop: bool = False  # the connection, without an answer
+    hangs_up: bool = False  # after the answer, without having said so
     path: str = "/messages"
 
 
@@ -650,6 +651,8 @@ class _Handler(BaseHTTPRequestHandler):
         elif fault is not None and (fault.status or fault.body is not None):
             status, answer = fault.status or 200, (fault.body or "").encode()
         self._write(status, answer, fault.headers if fault else {})
+        if fault is not None and fault.hangs_up:
+            self.close_connection = True
 
     def _write(self, status: int, answer: Any, headers: Mapping[str, str]) -> None:
         """In one piece: two would wait for each other on the way."""

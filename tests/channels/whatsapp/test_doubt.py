@@ -127,6 +127,14 @@ def test_a_held_answer_that_comes_in_time_is_an_answer(graph: Graph, whatsapp: W
     assert whatsapp.send(outgoing()).provider_id == graph.taken[0].wamid
 
 
+def test_a_connection_that_was_closed_meanwhile_carries_no_message(graph: Graph, whatsapp: WhatsApp) -> None:
+    graph.fault(*(Fault(hangs_up=True) for _ in range(5)))
+    for _ in range(6):
+        whatsapp.send(outgoing())
+        time.sleep(0.05)
+    assert len(graph.taken) == 6
+
+
 def test_no_free_connection_is_no_doubt(graph: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(way_out, "TIMEOUT", httpx.Timeout(5, pool=0.1))
     monkeypatch.setattr(way_out, "LIMITS", httpx.Limits(max_connections=1))
