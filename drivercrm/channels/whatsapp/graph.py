@@ -5,13 +5,13 @@ that may have been taken is IN_DOUBT and is never sent again by itself; everythi
 not:
 
 - No connection (name, TCP, TLS, proxy, no free connection in the pool): nothing of the request was written.
-- An answer with one of Meta's error objects: the application itself has refused, whatever the HTTP status.
+- An answer with a code of Meta's that we know: the application itself has refused, whatever the HTTP status.
 - Any other 4xx: something before the application has refused. 408 is left out: who sends it has seen a part.
 
 In doubt are a timeout and a broken connection after that, since httpx cannot tell how much of the request has arrived
 (a failed write may have followed a complete one into the kernel, and the answer of a taken message gets lost in the
-same way); an answer below 400 that names no message; and a 5xx without an error object: balancers say 502, 503 and 504
-also when the application had the request and did not answer in time.
+same way); an answer below 400 that names no message; and a 5xx without a known code: balancers say 502, 503 and 504 also when
+the application had the request and did not answer in time.
 """
 
 import logging

@@ -74,6 +74,7 @@ def outgoing(text: str = "Hello Nandi", to: Address = NUMBER, **fields: Any) -> 
     return Outgoing(id=OURS, to=to, text=text, **fields)
 
 
+GUIDE = Attachment("guide.pdf", "application/pdf", b"%PDF")
 WELCOME = TemplateCall("welcome_1", "en", {"given_name": "Nandi\n Mkhize"})
 
 
@@ -116,7 +117,7 @@ def test_a_text_goes_into_the_open_conversation(server: WatiServer, wati: Wati) 
 
 
 def test_a_file_goes_with_its_caption(server: WatiServer, wati: Wati) -> None:
-    wati.send(outgoing("Your guide", attachments=(Attachment("guide.pdf", "application/pdf", b"%PDF"),)))
+    wati.send(outgoing("Your guide", attachments=(GUIDE,)))
     assert server.taken[0].body == {"target": "27821234567", "caption": "Your guide", "file": "%PDF"}
 
 
@@ -137,6 +138,9 @@ def test_without_an_open_conversation_a_template_is_needed(server: WatiServer, w
         (outgoing(""), Failure.CONTENT),
         (outgoing("x" * 4097), Failure.CONTENT),
         (outgoing(to=Address(AddressKind.EMAIL, "a@example.org")), Failure.CONTENT),
+        (outgoing(attachments=(GUIDE, GUIDE)), Failure.CONTENT),
+        (outgoing("x" * 1025, attachments=(GUIDE,)), Failure.CONTENT),
+        (outgoing(template=WELCOME, attachments=(GUIDE,)), Failure.CONTENT),
         (outgoing(template=TemplateCall("welcome_1", "en", {"given_name": " "})), Failure.CONTENT),
         (outgoing(template=TemplateCall("welcome_1", "en", {"other": "x"})), Failure.CONTENT),
         (outgoing(template=TemplateCall("nothing", "en")), Failure.TEMPLATE),
@@ -181,6 +185,10 @@ def test_it_may_have_been_taken(server: WatiServer, wati: Wati, fault: Fault) ->
         (Fault(status=400, body='{"message": "something else"}'), Failure.UNKNOWN_CODE),
         (Fault(status=400, body='{"errors": ["Missing parameter"]}'), Failure.CONTENT),
         (Fault(status=200, body='{"result": false, "error": "Insufficient credit"}'), Failure.ACCOUNT),
+        (
+            Fault(status=200, body='{"result": true, "receivers": [{"isValidWhatsAppNumber": false}]}'),
+            Failure.UNREACHABLE,
+        ),
     ],
 )
 def test_it_was_certainly_not_taken(server: WatiServer, wati: Wati, fault: Fault, expected: Failure) -> None:
@@ -296,7 +304,13 @@ def test_a_file_is_fetched_by_its_path(server: WatiServer, wati: Wati) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"host": "https://x/y?z"}, {"host": "http://wati.io"}, {"tenant": "../1"}, {"path_token": "short"}],
+    [
+        {"host": "https://x/y?z"},
+        {"host": "http://wati.io"},
+        {"tenant": "../1"},
+        {"channel_number": "+27"},
+        {"path_token": "short"},
+    ],
 )
 def test_settings_that_cannot_be(server: WatiServer, change: dict[str, str]) -> None:
     with pytest.raises(ValueError):

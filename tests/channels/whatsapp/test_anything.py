@@ -124,8 +124,11 @@ def test_batches_say_the_same_as_their_parts(bodies: list[dict[str, Any]]) -> No
 def test_nesting_without_end_is_unknown() -> None:
     deep = "[" * 100_000 + "]" * 100_000
     assert [type(event) for event in read(deep.encode())] == [Unknown]
-    body = '{"entry":[{"id":"1","changes":[{"field":"new","value":' + "[" * 900 + "]" * 900 + "}]}]}"
-    check(read(body.encode()))
+    for depth in range(900, 1000):  # some can be read but not written again
+        inside = "[" * depth + "]" * depth
+        body = f'{{"entry":[{{"id":"1","changes":[{{"field":"new","value":{inside}}}]}}]}}'
+        check(read(body.encode()))
+        assert [e.key for e in read(body.encode())] == [e.key for e in read(body.encode())]
 
 
 def test_a_receipt_may_be_known_by_our_id_alone() -> None:

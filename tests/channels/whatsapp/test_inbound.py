@@ -28,6 +28,7 @@ from drivercrm.channels.provider import (
     Unknown,
 )
 from drivercrm.channels.whatsapp.inbound import limit_of, parse
+from drivercrm.channels.whatsapp.reading import hexadecimal
 
 PAYLOADS = Path(__file__).resolve().parents[2] / "payloads" / "whatsapp"
 NUMBER_ID, WABA = "106540352242922", "102290129340398"
@@ -206,6 +207,44 @@ def test_a_new_scoped_id_without_a_number() -> None:
         )
     ]
     assert isinstance(one("system_identity"), Unknown)
+
+
+def read(**value: Any) -> Any:
+    change = {"field": "messages", "value": value}
+    (event,) = parse(json.dumps({"entry": [{"id": WABA, "changes": [change]}]}).encode(), RECEIVED)
+    return event
+
+
+def test_ids_of_a_change_may_stand_in_each_others_places() -> None:
+    told = {"type": "user_changed_number", "customer": "ZA.1", "wa_id": "ZA.2", "body": "changed"}
+    message = {"id": "wamid.IN1", "timestamp": "1781784000", "type": "system", "system": told}
+    assert read(messages=[message]) == AddressChanged("wamid.IN1:id", scoped("ZA.1"), scoped("ZA.2"), AT)
+
+
+def test_the_only_contact_has_written_the_only_message_that_names_nobody() -> None:
+    contact = {"profile": {"name": "Nandi"}, "user_id": "ZA.1"}
+    message = {"id": "wamid.IN1", "type": "text", "text": {"body": "Hi"}}
+    assert read(contacts=[contact], messages=[message]).sender == Sender((scoped("ZA.1"),), "Nandi")
+    parent = {"profile": {"name": "Nandi"}, "parent_user_id": "ZA.ENT.1"}
+    assert read(contacts=[parent], messages=[message]).sender == Sender((scoped("ZA.ENT.1"),), "Nandi")
+
+
+def test_new_kinds_of_answers_and_products_are_shown_as_such() -> None:
+    answer = {"id": "a", "from": "27821234567", "type": "interactive", "interactive": {"type": "new"}}
+    product = {
+        **{"id": "a", "from": "27821234567", "type": "text", "text": {"body": "This one?"}},
+        "context": {"referred_product": {"catalog_id": "1", "product_retailer_id": "cap"}},
+    }
+    assert read(messages=[answer]).text == "A message of a kind that cannot be shown here"
+    assert read(messages=[product]).context == "A product of the catalogue"
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [(DIGEST, DIGEST), (DIGEST.upper(), DIGEST), ("c2hvcnQ=", ""), ("no base64!", ""), (7, ""), (None, "")],
+)
+def test_digests_are_hexadecimal(told: object, expected: str) -> None:
+    assert hexadecimal(told) == expected
 
 
 @pytest.mark.parametrize("name", ["group", "echo", "other_number"])

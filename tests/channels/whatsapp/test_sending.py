@@ -163,6 +163,24 @@ def test_a_template_may_carry_a_picture(graph: Graph, whatsapp: WhatsApp) -> Non
     assert graph.taken[0].body["template"]["components"] == [header]
 
 
+def test_a_template_may_carry_a_document(graph: Graph, whatsapp: WhatsApp) -> None:
+    graph.keep_template("guide", "Hello")
+    guide = Attachment("guide.pdf", "application/pdf", b"%PDF")
+    whatsapp.send(outgoing(template=TemplateCall("guide", "en"), attachments=(guide,)))
+
+    (media_id,) = graph.media
+    document = {"type": "document", "document": {"id": media_id, "filename": "guide.pdf"}}
+    assert graph.taken[0].body["template"]["components"] == [{"type": "header", "parameters": [document]}]
+
+
+def test_a_file_whose_address_has_run_out_is_refused(graph: Graph, whatsapp: WhatsApp) -> None:
+    media_id = graph.keep_media(b"x", "image/png")
+    graph.fault(Fault(status=404, path="_files"))
+    with pytest.raises(NotReached) as failed:
+        whatsapp.fetch(RemoteFile(media_id), 100)
+    assert (failed.value.failure, failed.value.code) == (Failure.UNKNOWN_CODE, "HTTP 404")
+
+
 @pytest.mark.parametrize(
     "message",
     [
@@ -172,6 +190,10 @@ def test_a_template_may_carry_a_picture(graph: Graph, whatsapp: WhatsApp) -> Non
         outgoing(attachments=(PICTURE, PICTURE)),
         outgoing(to=Address(AddressKind.EMAIL, "nandi@example.org")),
         outgoing(template=TemplateCall("welcome_1", "en", {"given_name": " \n "})),
+        outgoing(template=TemplateCall("\ud800", "en")),
+        outgoing(
+            template=TemplateCall("welcome_1", "en"), attachments=(Attachment("a.ogg", "audio/ogg", b"x"),)
+        ),
     ],
 )
 def test_what_whatsapp_cannot_carry_is_refused_before_it_leaves(
