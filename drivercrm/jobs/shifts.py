@@ -168,6 +168,7 @@ class Shift:
         for worker_id in list(self._beaten):
             self._beat(worker_id)
         free_the_stalled(lease)
+        leases.keep_statistics("procrastinate_jobs")
 
     def leave(self) -> None:
         """Signs every thread off."""

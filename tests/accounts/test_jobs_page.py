@@ -7,6 +7,7 @@ import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from pytest_django import Settings
 
 from drivercrm.accounts.enums import Role
 from drivercrm.accounts.models import User
@@ -50,11 +51,11 @@ def toasts(answer: Any) -> list[str]:
     return [str(one) for one in answer.context["messages"]]
 
 
-def test_a_quiet_installation_says_so(client: Client, admin: User) -> None:
+def test_a_quiet_installation_says_so(client: Client, admin: User, settings: Settings) -> None:
     page = words(client)
 
     assert "Nothing waits and nothing runs." in page
-    assert "Nothing is overdue. Engine: embedded." in page
+    assert f"Nothing is overdue. Engine: {settings.JOBS_ENGINE}." in page
     assert "Retry all" not in page
 
 

@@ -285,6 +285,18 @@ def test_failed_job_keeps_its_place_in_its_order(start: Start, file: Path) -> No
     assert ended(file) == ["a", "b"]
 
 
+def test_delayed_job_does_not_hold_up_its_order(start: Start, file: Path) -> None:
+    later = clock.now() + timedelta(hours=1)
+    jobs.enqueue("probe.work", args(file, "delayed"), order_key="x", run_at=later)
+    jobs.enqueue("probe.work", args(file, "a"), order_key="x")
+    jobs.enqueue("probe.work", args(file, "b"), order_key="x")
+
+    start(threads=3)
+
+    until(lambda: ended(file) == ["a", "b"])
+    until(lambda: queries.depths() == [Depth(queue="default", waiting=1, running=0, dead=0)])
+
+
 def test_dead_letter_does_not_block_its_order(start: Start, file: Path) -> None:
     jobs.enqueue("probe.refuse", order_key="x")
     jobs.enqueue("probe.work", args(file, "b"), order_key="x")

@@ -128,6 +128,23 @@ def test_idle_poll_uses_the_index_of_due_moments() -> None:
     assert "b-tree" not in plan
 
 
+@pytest.mark.postgres
+@pytest.mark.skipif("connection.vendor != 'postgresql'")
+def test_database_is_told_of_a_long_queue_once() -> None:
+    now = clock.now()
+    Job.objects.bulk_create(
+        Job(task="probe.work", queue="default", due_at=now, max_attempts=1) for _ in range(leases.LONG + 1)
+    )
+
+    asked = []
+    for _ in range(2):
+        with CaptureQueriesContext(connection) as seen:
+            leases.keep(MINUTE)
+        asked.append([query["sql"].split()[0] for query in seen])
+
+    assert asked == [["SELECT", "ANALYZE"], ["SELECT"]]
+
+
 def test_pauses_grow_to_an_hour() -> None:
     assert [patient(attempt).total_seconds() for attempt in range(1, 9)] == [
         5, 20, 80, 320, 1280, 3600, 3600, 3600,
