@@ -74,7 +74,7 @@ class Provider:
         try:
             self._courier.knock()
         except SendFailed as error:
-            raise NotReached(error.failure, error.words, code=error.code) from error
+            raise NotReached(error.failure, error.words, code=error.code) from None
         words = "No mailbox is read: answers and bounces stay unseen."
         if self._settings.imap_host:
             words = (

@@ -75,7 +75,7 @@ class Mailbox:
             raise
         except (*_LOST, IMAP4.error, ImapToolsError) as error:
             self._drop()
-            raise _not_reached(error) from error
+            raise _not_reached(error) from None
 
     def _drop(self) -> None:
         if self._box is not None:
@@ -106,7 +106,7 @@ class Mailbox:
         except IMAP4.error as error:
             if isinstance(error, IMAP4.abort):
                 raise
-            raise _refused("the sign-in", error) from error
+            raise _refused("the sign-in", error) from None
         box.folder.set(settings.imap_folder, readonly=True)
         self._validity, self._next = _number(box, "UIDVALIDITY"), _number(box, "UIDNEXT")
         return box

@@ -25,7 +25,7 @@ class Courier:
             code, words = client.noop()
         except _LOST as error:
             self._drop()
-            raise SendFailed(Failure.TEMPORARY, _lost_words(error)) from error
+            raise SendFailed(Failure.TEMPORARY, _lost_words(error)) from None
         if code >= 400:
             raise _refused(code, words, Failure.TEMPORARY)
 
@@ -46,7 +46,7 @@ class Courier:
             client.send(_with_dots(content))
         except _LOST as error:
             self._drop()
-            raise SendFailed(Failure.TEMPORARY, _lost_words(error)) from error
+            raise SendFailed(Failure.TEMPORARY, _lost_words(error)) from None
         return self._after_the_dot(client)
 
     def _after_the_dot(self, client: smtplib.SMTP) -> str:
@@ -59,7 +59,7 @@ class Courier:
                 client.sock.settimeout(self._settings.timeout.total_seconds())
         except _LOST as error:
             self._drop()
-            raise SendFailed(Failure.IN_DOUBT, doubt) from error
+            raise SendFailed(Failure.IN_DOUBT, doubt) from None
         if 200 <= code < 300:
             return words.decode("utf-8", "replace")
         if not 400 <= code < 600:
@@ -121,7 +121,7 @@ class Courier:
         except Exception as error:
             if client is not None:
                 client.close()
-            raise _no_connection(error) from error
+            raise _no_connection(error) from None
         self._client = client
         return client
 
