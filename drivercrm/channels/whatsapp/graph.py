@@ -10,8 +10,8 @@ not:
 
 In doubt are a timeout and a broken connection after that, since httpx cannot tell how much of the request has arrived
 (a failed write may have followed a complete one into the kernel, and the answer of a taken message gets lost in the
-same way); an answer below 400 that names no message; and a 5xx without a known code: balancers say 502, 503 and 504 also when
-the application had the request and did not answer in time.
+same way); an answer below 400 that names no message; and a 5xx without a known code: balancers say 502, 503 and 504
+also when the application had the request and did not answer in time.
 """
 
 import logging

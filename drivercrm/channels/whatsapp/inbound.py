@@ -80,7 +80,6 @@ class _Body:
     """One body while it is read."""
 
     def __init__(self, body: bytes, received_at: datetime, phone_number_id: str, waba_id: str) -> None:
-        self.body = body
         self.top = json.loads(body)
         self.received_at = received_at
         self.phone_number_id = phone_number_id
@@ -90,73 +89,67 @@ class _Body:
         """All of them. An envelope without changes is itself an Unknown."""
         entries = as_map(self.top).get("entry")
         if not isinstance(entries, list) or not entries:
-            yield self.unknown(self.top, "body", "No entries")
+            yield self.unknown(self.top, "No entries")
             return
-        for i, entry in enumerate(entries):
+        for entry in entries:
             changes = as_map(entry).get("changes")
             if not isinstance(changes, list) or not changes:
-                yield self.unknown(entry, f"{i}", "No changes")
+                yield self.unknown(entry, "No changes")
                 continue
-            for j, change in enumerate(changes):
-                yield from self.safely(change, f"{i}.{j}", partial(self.change, entry))
+            for change in changes:
+                yield from self.safely(change, partial(self.change, entry))
 
-    def change(self, entry: Mapping[str, Any], change: Mapping[str, Any], place: str) -> list[Event]:
+    def change(self, entry: Mapping[str, Any], change: Mapping[str, Any]) -> list[Event]:
         """One change: by its field."""
         field, value = as_text(change.get("field")), as_map(change.get("value"))
         number = as_text(as_map(value.get("metadata")).get("phone_number_id"))
         if self.phone_number_id and number and number != self.phone_number_id:
-            return [self.unknown(change, place, "For another number")]
+            return [self.unknown(change, "For another number")]
         if field in ("messages", ""):
-            return self.messages(value, change, place)
+            return self.messages(value, change)
         if field == "user_preferences":
-            return self.preferences(value, change, place)
+            return self.preferences(value, change)
         at = as_moment(entry.get("time"), self.received_at)
-        key = self.key(field, {"id": entry.get("id"), "time": entry.get("time"), **change}, place)
+        key = self.key(field, {"id": entry.get("id"), "time": entry.get("time"), **change})
         if field.startswith(("message_template_", "template_")):
             account = as_text(entry.get("id"))
             if self.waba_id and account not in ("", "0", self.waba_id):
-                return [self.unknown(change, place, "For another business account")]
-            return [_template(field, value, key, at) or self.unknown(change, place, f"Field {field}")]
+                return [self.unknown(change, "For another business account")]
+            return [_template(field, value, key, at) or self.unknown(change, f"Field {field}")]
         if field in NOTICES:
             return [NOTICES[field](value, key, at)]
         words = "An echo of the business's own phone" if field in ECHOES else f"Field {field[:60]}"
-        return [self.unknown(change, place, words)]
+        return [self.unknown(change, words)]
 
-    def messages(self, value: Mapping[str, Any], change: Mapping[str, Any], place: str) -> list[Event]:
+    def messages(self, value: Mapping[str, Any], change: Mapping[str, Any]) -> list[Event]:
         """Messages, statuses and errors of one change; each is read for itself."""
         people = _People(value.get("contacts"))
         messages, statuses = as_list(value.get("messages")), as_list(value.get("statuses"))
         errors = as_list(value.get("errors"))
         is_alone = len(messages) == 1 and not statuses
         events: list[Event] = []
-        for i, message in enumerate(messages):
-            events += self.safely(
-                message, f"{place}.messages.{i}", lambda m, p: self.message(as_map(m), people, is_alone, p)
-            )
-        for i, status in enumerate(statuses):
-            events += self.safely(
-                status, f"{place}.statuses.{i}", lambda s, p: [self.status(as_map(s), people, errors, p)]
-            )
+        for message in messages:
+            events += self.safely(message, lambda m: self.message(as_map(m), people, is_alone))
+        for status in statuses:
+            events += self.safely(status, lambda s: [self.status(as_map(s), people, errors)])
         # a failed status without errors of its own has taken these for its reason
         are_taken = any(
             as_map(one).get("status") == "failed" and not as_list(as_map(one).get("errors"))
             for one in statuses
         )
-        for i, error in enumerate(() if are_taken else errors):
-            events += self.safely(error, f"{place}.errors.{i}", self.trouble)
-        return events or [self.unknown(change, place, "Neither message nor status")]
+        for error in () if are_taken else errors:
+            events += self.safely(error, self.trouble)
+        return events or [self.unknown(change, "Neither message nor status")]
 
-    def message(
-        self, message: Mapping[str, Any], people: "_People", is_alone: bool, place: str
-    ) -> list[Event]:
+    def message(self, message: Mapping[str, Any], people: "_People", is_alone: bool) -> list[Event]:
         """A message of a person, or what a system message says of them."""
         kind, wamid = as_text(message.get("type")), short(as_text(message.get("id")))
         if message.get("group_id") or as_text(as_map(message.get("group")).get("id")):
-            return [self.unknown(message, place, "A message in a group")]
+            return [self.unknown(message, "A message in a group")]
         if not kind and not wamid:
-            return [self.unknown(message, place, "A message without type and id")]
+            return [self.unknown(message, "A message without type and id")]
         at = as_moment(message.get("timestamp"), self.received_at)
-        key = wamid or self.key("message", message, place)
+        key = wamid or self.key("message", message)
         sender = people.sender(
             scoped=message.get("from_user_id") or message.get("user_id"),
             plain=message.get("from"),
@@ -165,9 +158,9 @@ class _Body:
         )
         if kind == "system":
             changes = _address_changes(as_map(message.get("system")), sender, key, at)
-            return changes or [self.unknown(message, place, "A notice of WhatsApp")]
+            return changes or [self.unknown(message, "A notice of WhatsApp")]
         if kind == "request_welcome":
-            return [self.unknown(message, place, "The chat was opened")]
+            return [self.unknown(message, "The chat was opened")]
         content = _content(kind, message)
         context = as_map(message.get("context"))
         quoted = short(as_text(context.get("id") or context.get("message_id")))
@@ -187,23 +180,21 @@ class _Body:
             )
         ]
 
-    def status(
-        self, status: Mapping[str, Any], people: "_People", errors: Sequence[Any], place: str
-    ) -> Event:
+    def status(self, status: Mapping[str, Any], people: "_People", errors: Sequence[Any]) -> Event:
         """A receipt, by Meta's id, by ours, or both."""
         word = as_text(status.get("status")).lower()
         wamid = short(as_text(status.get("id")))
         our_id = as_uuid(status.get("biz_opaque_callback_data"))
         kind = RECEIPTS.get(word)
         if kind is None or not (wamid or our_id):
-            return self.unknown(status, place, f"Status {word[:40]}")
+            return self.unknown(status, f"Status {word[:40]}")
         if as_text(status.get("recipient_type")) == "group" or status.get("group_id"):
-            return self.unknown(status, place, "A status of a message to a group")
+            return self.unknown(status, "A status of a message to a group")
         moment = as_text(status.get("timestamp"))
         receipt = Receipt(
             key=short(f"{wamid or our_id}:{word}:{moment}"),
             kind=kind,
-            at=as_moment(moment, self.received_at),
+            at=as_moment(status.get("timestamp"), self.received_at),
             provider_id=wamid,
             our_id=our_id,
             addresses=people.sender(
@@ -222,29 +213,28 @@ class _Body:
             words=as_text(words_of(error)),
         )
 
-    def trouble(self, error: Any, place: str) -> list[Event]:
+    def trouble(self, error: Any) -> list[Event]:
         """An error that belongs to no message: the account itself is in trouble."""
         code = code_of(error)
         return [
             AccountNotice(
-                key=self.key("error", error, place),
+                key=self.key("error", error),
                 words=as_text(words_of(error)) or "WhatsApp reports an error",
                 at=self.received_at,
                 code="" if code is None else str(code),
             )
         ]
 
-    def preferences(self, value: Mapping[str, Any], change: Mapping[str, Any], place: str) -> list[Event]:
+    def preferences(self, value: Mapping[str, Any], change: Mapping[str, Any]) -> list[Event]:
         """Meta's own switch for marketing; it says nothing about other messages."""
-        people = _People(value.get("contacts"))
+        people, all_of_them = _People(value.get("contacts")), as_list(value.get("user_preferences"))
+        is_alone = len(all_of_them) == 1
         events: list[Event] = []
-        for i, one in enumerate(as_list(value.get("user_preferences"))):
-            events += self.safely(
-                one, f"{place}.preferences.{i}", lambda p, where: [self.preference(as_map(p), people, where)]
-            )
-        return events or [self.unknown(change, place, "No preferences")]
+        for one in all_of_them:
+            events += self.safely(one, lambda p: [self.preference(as_map(p), people, is_alone)])
+        return events or [self.unknown(change, "No preferences")]
 
-    def preference(self, one: Mapping[str, Any], people: "_People", place: str) -> Event:
+    def preference(self, one: Mapping[str, Any], people: "_People", is_alone: bool) -> Event:
         """One person's choice; `signup` is a resumption by a link of ours."""
         word = as_text(one.get("value")).lower()
         category = as_text(one.get("category")).lower()
@@ -253,33 +243,27 @@ class _Body:
             "resume": Choice.MARKETING_RESUMED,
             "signup": Choice.MARKETING_RESUMED,
         }
-        sender = people.sender(scoped=one.get("user_id"), plain=one.get("wa_id"), is_alone=True)
+        sender = people.sender(scoped=one.get("user_id"), plain=one.get("wa_id"), is_alone=is_alone)
         if word not in choices or category not in ("marketing_messages", "") or not sender.addresses:
-            return self.unknown(one, place, f"Preference {category[:40]} {word[:40]}")
-        key = self.key(
-            "preference",
-            [one.get("wa_id"), one.get("user_id"), sender.addresses[0].value, word, one.get("timestamp")],
-            place,
-        )
+            return self.unknown(one, f"Preference {category[:40]} {word[:40]}")
+        who = one.get("user_id") or one.get("wa_id") or sender.addresses[0].value
+        key = self.key("preference", [who, word, one.get("timestamp")])
         return Preference(key, sender, choices[word], as_moment(one.get("timestamp"), self.received_at))
 
-    def safely(self, piece: Any, place: str, read: Callable[[Any, str], list[Event]]) -> list[Event]:
+    def safely(self, piece: Any, read: Callable[[Any], list[Event]]) -> list[Event]:
         """The events of one piece. Whatever goes wrong with it, the pieces beside it are still read."""
         try:
-            return read(piece, place)
+            return read(piece)
         except Exception:
-            return [self.unknown(piece, place, "A part that could not be read")]
+            return [self.unknown(piece, "A part that could not be read")]
 
-    def unknown(self, piece: Any, place: str, words: str) -> Unknown:
+    def unknown(self, piece: Any, words: str) -> Unknown:
         """An event for a piece that means nothing to us; the raw body keeps what it was."""
-        return Unknown(self.key("unknown", piece, place), words)
+        return Unknown(self.key("unknown", piece), words)
 
-    def key(self, kind: str, piece: Any, place: str) -> str:
+    def key(self, kind: str, piece: Any) -> str:
         """A key from what a piece says, so that it is the same in every delivery and batch."""
-        try:
-            text = json.dumps(piece, sort_keys=True)
-        except (ValueError, RecursionError):  # nested too deeply to be written again
-            text = f"{hashlib.sha256(self.body).hexdigest()}:{place}"
+        text = json.dumps(piece, sort_keys=True)
         return f"{kind[:40]}:{hashlib.sha256(text.encode()).hexdigest()}"
 
 
