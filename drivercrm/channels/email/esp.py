@@ -88,6 +88,11 @@ class Settings:
     options: Mapping[str, str] = field(default_factory=dict, repr=False)
     webhook_options: Mapping[str, str] = field(default_factory=dict, repr=False)
 
+    def __post_init__(self) -> None:
+        """Settings that were kept as JSON hold `mail` as an object."""
+        if isinstance(self.mail, Mapping):
+            object.__setattr__(self, "mail", Mailbox(**self.mail))
+
 
 class Provider:
     """One account with a sending service."""
@@ -234,7 +239,7 @@ class Provider:
         try:
             self._opened()
             self._views()
-        except (AnymailConfigurationError, TypeError) as error:
+        except (AnymailConfigurationError, TypeError):
             raise NotReached(Failure.ACCOUNT, "A setting of this service is missing or unknown.") from None
         mail = self._settings.mail
         return Standing(mail.from_name, mail.from_address, words="The key is tried with the first mail.")

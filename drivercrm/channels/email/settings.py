@@ -51,6 +51,17 @@ class Settings:
     )  # for the answer to a whole mail: a lost one leaves us in doubt
     per_second: float = 5.0
 
+    def __post_init__(self) -> None:
+        """Settings that were kept as JSON hold words and seconds. Raises ValueError for words that we do not know."""
+        # a frozen dataclass is filled this way only
+        object.__setattr__(self, "smtp_encryption", Encryption(self.smtp_encryption))
+        object.__setattr__(self, "imap_encryption", Encryption(self.imap_encryption))
+        object.__setattr__(self, "tagging", Tagging(self.tagging))
+        for name in ("backlog", "timeout", "patience"):
+            given = getattr(self, name)
+            if not isinstance(given, timedelta):
+                object.__setattr__(self, name, timedelta(seconds=float(given)))
+
     @property
     def domain(self) -> str:
         """Where our message ids are at home, in small letters."""

@@ -57,7 +57,7 @@ class Courier:
             code, words = client.getreply()
             if client.sock:
                 client.sock.settimeout(self._settings.timeout.total_seconds())
-        except _LOST as error:
+        except _LOST:
             self._drop()
             raise SendFailed(Failure.IN_DOUBT, doubt) from None
         if 200 <= code < 300:

@@ -1,17 +1,20 @@
 """What stands in a mail of ours, read by the standard library on the other side."""
 
+import json
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from drivercrm.channels.email.adapter import Provider, Settings, Tagging
+from drivercrm.channels.email.adapter import Encryption, Provider, Settings, Tagging
 from drivercrm.channels.email.outbound import build, html_of
 from drivercrm.channels.provider import Address, AddressKind, Attachment, Failure, Outgoing, SendFailed
 from tests.channels.email.conftest import ACCOUNT, outgoing, settings_of
 from tests.emulators.mail import MailServer, Taken
 
+pytestmark = pytest.mark.one_database
 OWN = "<m.0198b1c4d6e87a3f9b2c1d0e4f5a6b7c@drivers.example.com>"
 
 
@@ -235,3 +238,17 @@ def test_tags_are_found_again_whatever_their_case() -> None:
     assert ACCOUNT.tag_in("crm@drivers.example.com") == ""
     assert ACCOUNT.our_id("<m.0198B1C4D6E87A3F9B2C1D0E4F5A6B7C@Drivers.Example.com>") is not None
     assert ACCOUNT.our_id("m.0198b1c4d6e87a3f9b2c1d0e4f5a6b7c@drivers.example.net") is None
+
+
+def test_settings_come_back_from_json() -> None:
+    given = {"smtp_host": "h", "smtp_port": 465, "from_address": "crm@example.com", "smtp_encryption": "tls",
+             "tagging": "catch_all", "backlog": 86400, "timeout": 5}  # fmt: skip
+
+    account = Settings(**json.loads(json.dumps(given)))
+
+    assert account.smtp_encryption is Encryption.TLS
+    assert account.imap_encryption is Encryption.TLS
+    assert account.tagging is Tagging.CATCH_ALL
+    assert (account.backlog, account.timeout) == (timedelta(days=1), timedelta(seconds=5))
+    with pytest.raises(ValueError, match="quantum"):
+        Settings("h", 25, "a@example.com", smtp_encryption="quantum")  # type: ignore[arg-type]

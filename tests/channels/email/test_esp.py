@@ -279,6 +279,17 @@ def test_any_body_of_any_service_is_an_event(service_name: str, body: bytes) -> 
         assert events != []
 
 
+def test_settings_come_back_from_json() -> None:
+    mail = {
+        "smtp_host": "",
+        "smtp_port": 0,
+        "from_address": "crm@drivers.example.com",
+        "from_name": "Driver CRM",
+    }
+
+    assert Settings("postmark", mail, "").mail == MAIL  # type: ignore[arg-type]
+
+
 def test_secrets_are_not_shown() -> None:
     assert "secret" not in repr(Settings("postmark", MAIL, "hook:secret", {"server_token": "secret"}))
     assert set(SERVICES) >= {"postmark", "mailgun", "brevo", "postal"}

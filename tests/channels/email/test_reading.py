@@ -25,6 +25,7 @@ from drivercrm.channels.provider import (
 )
 from tests.channels.email.conftest import ACCOUNT, NOW, OUR_ID, PAYLOADS, Parse
 
+pytestmark = pytest.mark.one_database
 OURS = "m.0198b1c4d6e87a3f9b2c1d0e4f5a6b7c@drivers.example.com"
 ALL = sorted(path.name for path in PAYLOADS.glob("*.eml"))
 

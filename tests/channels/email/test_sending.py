@@ -13,6 +13,9 @@ from tests.channels.email.conftest import OUR_ID, outgoing, settings_of
 from tests.emulators.mail import MailServer
 
 
+pytestmark = pytest.mark.one_database
+
+
 def failure(provider: Provider, **more: object) -> SendFailed:
     with pytest.raises(SendFailed) as caught:
         provider.send(outgoing(**more))
