@@ -12,7 +12,6 @@ from drivercrm.channels.provider import Address, AddressKind, Failure, NotReache
 from tests.channels.email.conftest import OUR_ID, outgoing, settings_of
 from tests.emulators.mail import MailServer
 
-
 pytestmark = pytest.mark.one_database
 
 
