@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from uuid import UUID
 
 PROMPT_WINDOW = timedelta(hours=24)
 
@@ -81,3 +82,47 @@ def outcome(told: Iterable[Told], *, replied_at: datetime | None, was_refused: b
     else:
         status = "sent"
     return Outcome(status, delivered_at, read_at)
+
+
+# Replies
+
+REPLY_WINDOW = timedelta(days=7)
+
+
+@dataclass(frozen=True)
+class Line:
+    """One message of a driver on one channel, as the attribution of replies needs it."""
+
+    id: UUID
+    at: datetime
+    is_outbound: bool
+    counts: bool = True  # outbound: did not fail; inbound: a person wrote it
+    quotes: UUID | None = None
+
+
+def answers(lines: Iterable[Line]) -> dict[UUID, UUID]:
+    """Inbound → the outbound that it answers, as a function of the set of messages (spec §5.3).
+
+    A quote answers what it quotes, at any age. Without one, an inbound answers the latest outbound of the last 7 days
+    that did not fail, only if nothing has answered that yet and it is newer than the driver's previous inbound.
+    """
+    found: dict[UUID, UUID] = {}
+    answered: set[UUID] = set()
+    latest: Line | None = None
+    previous: datetime | None = None
+    # at the same moment ours comes first: it can be answered, the other way round nothing can
+    for line in sorted(lines, key=lambda one: (one.at, not one.is_outbound, one.id)):
+        if line.is_outbound:
+            latest = line if line.counts else latest
+            continue
+        if not line.counts:
+            continue
+        target = line.quotes
+        if target is None and latest is not None and line.at - latest.at <= REPLY_WINDOW:
+            is_newer = previous is None or latest.at > previous
+            target = latest.id if is_newer and latest.id not in answered else None
+        if target is not None:
+            found[line.id] = target
+            answered.add(target)
+        previous = line.at
+    return found

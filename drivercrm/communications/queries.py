@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -21,6 +22,7 @@ from drivercrm.communications.enums import (
 )
 from drivercrm.communications.models import ChannelAccount, Communication, MessageTemplate, OutboxMessage
 from drivercrm.core import clock
+from drivercrm.core.addresses import mail_key
 from drivercrm.drivers.models import ChannelIdentity, Driver
 
 WINDOW = timedelta(hours=24)
@@ -177,3 +179,43 @@ def unanswered(driver_id: UUID, channel: str, after: datetime) -> Communication 
         driver_id=driver_id, channel=channel, direction=Direction.OUTBOUND, sent_at__gte=after
     )
     return ours.exclude(status=CommunicationStatus.FAILED).order_by("-sent_at", "-id").first()
+
+
+# Who wrote
+
+
+def holders_of(addresses: Iterable[Address]) -> list[UUID]:
+    """The drivers who have one of these addresses, the surest kind that anybody has deciding (spec §2).
+
+    A WhatsApp id is opaque, and often a number without its plus: both are looked for.
+    """
+    for address in addresses:
+        values = _spellings(address)
+        kinds = [str(address.kind)]
+        if address.kind == AddressKind.WHATSAPP_ID:
+            kinds.append(str(AddressKind.PHONE))
+        held = ChannelIdentity.objects.filter(kind__in=kinds, value__in=values, until__isnull=True)
+        found = list(held.order_by("driver_id").values_list("driver_id", flat=True).distinct())
+        if not found and address.kind in {AddressKind.WHATSAPP_ID, AddressKind.PHONE}:
+            numbers = [value for value in values if value.startswith("+")]
+            on_record = Driver.objects.filter(Q(phone__in=numbers) | Q(whatsapp_number__in=values))
+            found = list(on_record.order_by("pk").values_list("pk", flat=True))
+        if found:
+            return found
+    return []
+
+
+def _spellings(address: Address) -> list[str]:
+    if address.kind == AddressKind.EMAIL:
+        return [mail_key(address.value)]
+    digits = address.value.removeprefix("+")
+    if address.kind == AddressKind.WHATSAPP_ID and digits.isdigit():
+        return [digits, f"+{digits}"]
+    return [address.value]
+
+
+def template_for(name: str, channel: str, language: str = "") -> MessageTemplate | None:
+    """The present version of a text, in the driver's language where there is one, else in English."""
+    present = MessageTemplate.objects.filter(name=name, channel=channel, is_current=True)
+    found = {template.language: template for template in present}
+    return found.get(language) or found.get("en") or next(iter(found.values()), None)

@@ -5,6 +5,7 @@ from drivercrm.communications.workflow.calls import STATUS_OF_CALL, log_call
 from drivercrm.communications.workflow.derived import keep_derived, rebuild
 from drivercrm.communications.workflow.files import read_file, store
 from drivercrm.communications.workflow.queueing import again, cancel, clear, queue
+from drivercrm.communications.workflow.receiving import keep, receive, understand
 from drivercrm.communications.workflow.sending import claim, send_due, sweep
 from drivercrm.communications.workflow.settling import accept, doubt_the_silent, fail, resolve
 
@@ -18,14 +19,17 @@ __all__ = [
     "doubt_the_silent",
     "fail",
     "halt",
+    "keep",
     "keep_derived",
     "log_call",
     "queue",
     "read_file",
     "rebuild",
+    "receive",
     "resolve",
     "sandbox",
     "send_due",
     "store",
     "sweep",
+    "understand",
 ]

@@ -17,28 +17,28 @@ def provider_of(account: ChannelAccount) -> Provider:
 
 
 def _cloud(account: ChannelAccount, settings: dict[str, Any]) -> Provider:
-    from drivercrm.channels.whatsapp.adapter import Settings, WhatsApp  # noqa: PLC0415  slow import
+    from drivercrm.channels.whatsapp.adapter import Settings, WhatsApp  # noqa: PLC0415  # slow import
 
     return WhatsApp(Settings(**settings))
 
 
 def _bot(account: ChannelAccount, settings: dict[str, Any]) -> Provider:
-    from drivercrm.channels.telegram.adapter import Telegram  # noqa: PLC0415  slow import
-    from drivercrm.channels.telegram.settings import Settings  # noqa: PLC0415  slow import
+    from drivercrm.channels.telegram.adapter import Telegram  # noqa: PLC0415  # slow import
+    from drivercrm.channels.telegram.settings import Settings  # noqa: PLC0415  # slow import
 
     return Telegram(Settings(**settings))
 
 
 def _mail(account: ChannelAccount, settings: dict[str, Any]) -> Provider:
-    from drivercrm.channels.email.adapter import Provider as Mail  # noqa: PLC0415  slow import
-    from drivercrm.channels.email.settings import Settings  # noqa: PLC0415  slow import
+    from drivercrm.channels.email.adapter import Provider as Mail  # noqa: PLC0415  # slow import
+    from drivercrm.channels.email.settings import Settings  # noqa: PLC0415  # slow import
 
     return Mail(Settings(**settings))
 
 
 def _sandbox(account: ChannelAccount, settings: dict[str, Any]) -> Provider:
-    from drivercrm.channels.sandbox.adapter import Sandbox  # noqa: PLC0415  slow import
-    from drivercrm.channels.sandbox.endings import Channel as SandboxChannel  # noqa: PLC0415  slow import
+    from drivercrm.channels.sandbox.adapter import Sandbox  # noqa: PLC0415  # slow import
+    from drivercrm.channels.sandbox.endings import Channel as SandboxChannel  # noqa: PLC0415  # slow import
 
     return Sandbox(SandboxChannel(account.channel))
 

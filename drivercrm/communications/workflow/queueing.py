@@ -31,6 +31,7 @@ PURPOSES: dict[str, Purpose] = {
     MessageType.SUPPORT: Purpose.SERVICE,
 }
 LONGEST_SUBJECT = 300
+STOP_CAUSE = "stop:"
 
 
 @dataclass(frozen=True)
@@ -230,13 +231,16 @@ def settle_unsent(held: OutboxMessage, state: OutboxState, reason: str, words: s
     journal.announce(MessageCancelled(held.driver_id, held.pk, reason), by=by, driver_id=held.driver_id)
 
 
-def clear(driver_id: UUID, *, reason: str, words: str, by: Actor, keep: Sequence[UUID] = ()) -> int:
-    """Takes back all that a driver was still to get: they have opted out. Returns how many (spec §4)."""
+def clear(driver_id: UUID, *, reason: str, words: str, by: Actor) -> int:
+    """Takes back all that a driver was still to get: they have opted out. Returns how many (spec §4).
+
+    The confirmation of a STOP stays: a second STOP takes nothing away from the first.
+    """
     with transaction.atomic():
         locked_one(driver_id)
         waiting = OutboxMessage.objects.filter(
             driver_id=driver_id, state__in=[OutboxState.QUEUED, OutboxState.HELD]
-        ).exclude(pk__in=list(keep))
+        ).exclude(cause__startswith=STOP_CAUSE)
         changed = waiting.update(
             state=OutboxState.CANCELLED, reason=reason, reason_words=words, settled_at=clock.now()
         )

@@ -13,6 +13,7 @@ from drivercrm.communications.workflow.accounts import halt
 from drivercrm.communications.workflow.derived import keep_derived
 from drivercrm.communications.workflow.queueing import again, look, settle_unsent
 from drivercrm.communications.workflow.receipts import attach_waiting, note_unreached
+from drivercrm.communications.workflow.replies import answer_theirs, attribute
 from drivercrm.communications.workflow.threads import keep_thread
 from drivercrm.consent import workflow as consent
 from drivercrm.consent.formula import Ground
@@ -102,7 +103,8 @@ def write_accepted(held: OutboxMessage, provider_id: str, at: datetime) -> None:
         is_by_person=held.is_by_person,
         template_id=held.template_id,
     )
-    _answer_theirs(row)
+    if row.is_by_person:
+        answer_theirs(row.driver_id)
     if held.address_kind == AddressKind.PHONE:
         drivers.note_whatsapp(held.driver_id, held.address)
     if held.ground == Ground.WELCOME:
@@ -113,6 +115,7 @@ def write_accepted(held: OutboxMessage, provider_id: str, at: datetime) -> None:
     what = Trigger.INVITATION_ACCEPTED if is_invitation else Trigger.MESSAGE_ACCEPTED
     drivers.trigger([held.driver_id], what, by=SENDER, at=at)
     attach_waiting(row)
+    attribute(row.driver_id, row.channel, row.sent_at)  # an answer may have been learned of first
     keep_derived([held.driver_id])
     keep_thread(held.driver_id)
     journal.announce(
@@ -120,30 +123,6 @@ def write_accepted(held: OutboxMessage, provider_id: str, at: datetime) -> None:
         by=_actor_of(held.created_by),
         driver_id=held.driver_id,
     )
-
-
-def _answer_theirs(row: Communication) -> None:
-    """A person's message answers all that the driver wrote and nobody has answered, on any channel (spec §5.3)."""
-    if not row.is_by_person:
-        return
-    waiting = Communication.objects.select_for_update().filter(
-        driver_id=row.driver_id,
-        direction=Direction.INBOUND,
-        replied_at__isnull=True,
-        sent_at__lte=row.sent_at,
-        call_outcome="",
-    )
-    theirs = list(waiting.order_by("sent_at", "id"))
-    for one in theirs:
-        one.replied_at = row.sent_at
-        one.response_received = True
-        one.response_time = max(0, int((row.sent_at - one.sent_at).total_seconds()))
-        one.read_at = one.read_at or row.sent_at
-        one.status = CommunicationStatus.REPLIED
-        one.save(update_fields=["replied_at", "response_received", "response_time", "read_at", "status"])
-    if theirs and row.answers_id is None:
-        row.answers = theirs[-1]
-        row.save(update_fields=["answers"])
 
 
 def fail(claimed: Claimed, failed: SendFailed) -> bool:
