@@ -240,6 +240,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(primary_key=True, serialize=False)),
                 ('key', models.CharField(max_length=320)),
                 ('provider_id', models.CharField(blank=True, default='', max_length=255)),
+                ('other_id', models.CharField(blank=True, default='', help_text='By which answers quote the message, where it differs.', max_length=255)),
                 ('our_id', models.UUIDField(null=True)),
                 ('kind', models.CharField(choices=[('sent', 'Sent'), ('delivered', 'Delivered'), ('read', 'Read'), ('failed', 'Failed')], max_length=9)),
                 ('at', models.DateTimeField()),
@@ -356,6 +357,10 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='deliveryevent',
             index=models.Index(condition=models.Q(('communication__isnull', True)), fields=['account', 'provider_id'], name='delivery_event_waiting'),
+        ),
+        migrations.AddIndex(
+            model_name='deliveryevent',
+            index=models.Index(condition=models.Q(('other_id', ''), _negated=True), fields=['account', 'other_id'], name='delivery_event_other'),
         ),
         migrations.AddIndex(
             model_name='deliveryevent',

@@ -123,6 +123,12 @@ class DeliveryEvent(models.Model):
     account = models.ForeignKey(ChannelAccount, on_delete=models.PROTECT, related_name="+", db_index=False)
     key = models.CharField(max_length=320)
     provider_id = models.CharField(max_length=255, blank=True, default="")
+    other_id = models.CharField(
+        max_length=255,
+        blank=True,
+        default="",
+        help_text="By which answers quote the message, where it differs.",
+    )
     our_id = models.UUIDField(null=True)
     kind = models.CharField(max_length=9, choices=EventKind.choices)
     at = models.DateTimeField()
@@ -145,6 +151,9 @@ class DeliveryEvent(models.Model):
                 fields=["account", "provider_id"],
                 name="delivery_event_waiting",
                 condition=Q(communication__isnull=True),
+            ),
+            models.Index(
+                fields=["account", "other_id"], name="delivery_event_other", condition=~Q(other_id="")
             ),
             models.Index(
                 fields=["our_id"],

@@ -22,6 +22,12 @@ def _cloud(account: ChannelAccount, settings: dict[str, Any]) -> Provider:
     return WhatsApp(Settings(**settings))
 
 
+def _wati(account: ChannelAccount, settings: dict[str, Any]) -> Provider:
+    from drivercrm.channels.wati.adapter import Settings, Wati  # noqa: PLC0415  # slow import
+
+    return Wati(Settings(**settings, path_token=account.hook_token))
+
+
 def _bot(account: ChannelAccount, settings: dict[str, Any]) -> Provider:
     from drivercrm.channels.telegram.adapter import Telegram  # noqa: PLC0415  # slow import
     from drivercrm.channels.telegram.settings import Settings  # noqa: PLC0415  # slow import
@@ -45,6 +51,7 @@ def _sandbox(account: ChannelAccount, settings: dict[str, Any]) -> Provider:
 
 MAKERS: dict[ProviderKind, Make] = {
     ProviderKind.CLOUD: _cloud,
+    ProviderKind.WATI: _wati,
     ProviderKind.BOT: _bot,
     ProviderKind.MAIL: _mail,
     ProviderKind.SANDBOX: _sandbox,

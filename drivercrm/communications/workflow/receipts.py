@@ -26,6 +26,7 @@ def keep_receipt(account: ChannelAccount, receipt: Receipt) -> DeliveryEvent | N
         key=receipt.key[:320],
         defaults={
             "provider_id": receipt.provider_id,
+            "other_id": receipt.other_id,
             "our_id": receipt.our_id,
             "kind": EventKind(receipt.kind),
             "at": receipt.at,

@@ -38,6 +38,7 @@ from drivercrm.communications.keywords import Meaning, meaning_of
 from drivercrm.communications.models import (
     ChannelAccount,
     Communication,
+    DeliveryEvent,
     MessageTemplate,
     OutboxMessage,
     RawBody,
@@ -255,6 +256,12 @@ def _quoted(account: ChannelAccount, inbound: Inbound) -> Communication | None:
         ).first()
         if known is not None:
             return known
+        told = DeliveryEvent.objects.filter(
+            account=account, other_id=provider_id, communication__isnull=False
+        )
+        event = told.select_related("communication").first()
+        if event is not None:
+            return event.communication
     return None
 
 

@@ -216,6 +216,7 @@ def _what_it_says(held: OutboxMessage, failure: Failure) -> None:
 
 
 def doubt(held: OutboxMessage, words: str) -> None:
+    """A locked message may have left: it waits for a receipt or a person, and never leaves again by itself."""
     held.state = OutboxState.IN_DOUBT
     held.reason, held.reason_words = "in_doubt", words[:500]
     held.save()
