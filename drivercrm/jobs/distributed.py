@@ -12,7 +12,7 @@ from drivercrm.core import clock
 from drivercrm.core.errors import Refused
 from drivercrm.jobs import leases
 from drivercrm.jobs.port import DeadLetter, Depth, Parcel, Task
-from drivercrm.jobs.shifts import Held, Shift, free_the_stalled
+from drivercrm.jobs.shifts import Held, Shift, free_the_stalled, opened
 from drivercrm.jobs.worker import ThreadedWorker
 
 LEASE = timedelta(seconds=30)
@@ -108,7 +108,7 @@ class Distributed:
         return clock.now() - oldest if oldest else None
 
     def dead_letters(self, limit: int) -> list[DeadLetter]:
-        rows = [(*row[:2], json.loads(row[2]), *row[3:]) for row in self._rows(DEAD, [limit])]
+        rows = [(*row[:2], opened(row[2]), *row[3:]) for row in self._rows(DEAD, [limit])]
         return [
             DeadLetter(
                 id=pk,
@@ -135,7 +135,7 @@ class Distributed:
         parcels = []
         rows = sorted(self._rows(PACK), key=itemgetter(0))
         for _, task, args, queue, status, attempts, due_at, unique_key, lock in rows:
-            packed = json.loads(args)
+            packed = opened(args)
             is_dead = status == "failed"
             asked_at = datetime.fromisoformat(packed["asked_at"])
             died_at = datetime.fromisoformat(packed["died_at"]) if "died_at" in packed else asked_at

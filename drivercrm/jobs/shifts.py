@@ -21,6 +21,9 @@ from drivercrm.jobs import leases
 
 CHANNEL = "procrastinate_any_queue_v1"
 
+# what a failure writes into the envelope
+NOTES = ("error_class", "error", "died_at")
+
 # From the first claim on, a second job with the same key may wait, and the first must still be able to come back.
 GIVE_UP_KEY = "UPDATE procrastinate_jobs SET queueing_lock = NULL WHERE id = %s AND worker_id = %s"
 # A delayed job joins its order when its moment has come: waiting in it, it would hold up all later ones.
@@ -67,9 +70,18 @@ def change(statement: str, values: Sequence[Any]) -> bool:
         return cursor.rowcount == 1
 
 
+def opened(text: str) -> dict[str, Any]:
+    """The envelope that `distributed.Distributed` packed; a job that other programs deferred gets one too."""
+    packed = json.loads(text)
+    if "max_attempts" in packed:
+        return packed
+    notes = {name: packed[name] for name in NOTES if name in packed}
+    return {"args": packed, "max_attempts": 1, "asked_at": clock.now().isoformat(), **notes}
+
+
 def held(row: dict[str, Any]) -> Held:
-    """The claim on a fetched row, whose arguments are the envelope that `distributed.Distributed` packed."""
-    packed = json.loads(row["args"])
+    """The claim on a fetched row."""
+    packed = opened(row["args"])
     return Held(
         pk=row["id"],
         task=row["task_name"],

@@ -238,6 +238,19 @@ def test_task_that_a_newer_release_enqueued_waits_for_it() -> None:
     assert queries.dead_letters() == []
 
 
+def test_job_that_another_program_deferred_gives_up_and_is_seen() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO procrastinate_jobs (queue_name, task_name, args)"
+            " VALUES ('default', 'of.another.program', '{\"a\": 1}')"
+        )
+
+    assert jobs.worker(clockwork=False).drain() == 1
+
+    [letter] = queries.dead_letters()
+    assert (letter.task, letter.args["a"], letter.error_class) == ("of.another.program", 1, "LookupError")
+
+
 def test_caller_that_rolled_back_frees_its_unique_key() -> None:
     with transaction.atomic():
         waiting("a", unique_key="k")
