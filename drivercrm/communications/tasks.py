@@ -14,3 +14,10 @@ def send_due(channel: str) -> None:
 def sweep() -> None:
     """Finds messages whose sender has died, and channels whose job was lost."""
     communications.sweep()
+
+
+@task("communications.understand")
+def understand() -> None:
+    """Reads what the vendors have told."""
+    while communications.understand():
+        pass

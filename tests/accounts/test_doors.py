@@ -26,6 +26,7 @@ PUBLIC = {
     "first_run",  # shut for good once there is anybody
     "invitation",  # the link's secret is the key
     "password_link",  # the same
+    "hook",  # the vendor's signature is the key, and nothing is kept without it
     "api_schema",  # describes, and holds no data
     "api_docs",
     "healthz",  # say that the process lives, in one word

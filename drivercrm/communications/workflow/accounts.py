@@ -35,3 +35,8 @@ def halt(account: ChannelAccount, because: str) -> None:
     ChannelAccount.objects.filter(pk=account.pk, state=AccountState.CONNECTED).update(
         state=AccountState.HALTED, halted_because=because[:300], halted_at=clock.now()
     )
+
+
+def note_forged(account: ChannelAccount) -> None:
+    """Somebody knocked with a wrong signature: shown on the channel's page, and nothing else of it is kept."""
+    ChannelAccount.objects.filter(pk=account.pk).update(last_forged_at=clock.now())

@@ -59,6 +59,7 @@ from drivercrm.core import clock
 from drivercrm.core.actors import automation
 from drivercrm.drivers import workflow as drivers
 from drivercrm.drivers.queries import locked_one
+from drivercrm.jobs import workflow as jobs
 from drivercrm.journal import workflow as journal
 
 log = structlog.get_logger("drivercrm.inbox")
@@ -98,6 +99,7 @@ def keep(account: ChannelAccount, bodies: list[bytes], *, at: datetime | None = 
         RawBody.objects.bulk_create(
             [row for row in rows if row.digest not in known], ignore_conflicts=True, batch_size=500
         )
+        jobs.enqueue("communications.understand", unique_key="inbox")
     return len({row.digest for row in rows} - known)
 
 
@@ -129,6 +131,8 @@ def _understand(raw: RawBody) -> None:
         receive(raw.account, event)
     raw.state, raw.trouble, raw.events = RawState.DONE, "", len(events)
     raw.save(update_fields=["state", "trouble", "events"])
+    heard = ChannelAccount.objects.filter(pk=raw.account_id)
+    heard.exclude(last_heard_at__gte=raw.received_at).update(last_heard_at=raw.received_at)
 
 
 def receive(account: ChannelAccount, event: Event) -> bool:

@@ -17,8 +17,8 @@ from django.db.models import Max
 
 from drivercrm.accounts.queries import is_held
 from drivercrm.channels.provider import Address, Failure, Outgoing, Provider, SendFailed, TemplateCall
-from drivercrm.communications.enums import AccountState, Approval, Channel, OutboxState
-from drivercrm.communications.models import ChannelAccount, OutboxMessage
+from drivercrm.communications.enums import AccountState, Approval, Channel, OutboxState, RawState
+from drivercrm.communications.models import ChannelAccount, OutboxMessage, RawBody
 from drivercrm.communications.queries import (
     address_on,
     approved,
@@ -38,6 +38,7 @@ from drivercrm.core import clock
 from drivercrm.core.hours import is_quiet, next_open
 from drivercrm.drivers.models import Driver
 from drivercrm.drivers.queries import locked_one
+from drivercrm.jobs import workflow as jobs
 
 SHORT_PAUSE = 2.0  # seconds that a worker waits itself
 LOOK_AGAIN = timedelta(minutes=15)
@@ -275,6 +276,8 @@ def outgoing(claimed: Claimed) -> Outgoing:
 def sweep() -> int:
     """Messages of dead senders are in doubt; channels with something due are looked at. Returns how many channels."""
     doubt_the_silent()
+    if RawBody.objects.filter(state=RawState.WAITING).exists():
+        jobs.enqueue("communications.understand", unique_key="inbox")
     due = OutboxMessage.objects.filter(
         state__in=[OutboxState.QUEUED, OutboxState.HELD], due_at__lte=clock.now()
     )
