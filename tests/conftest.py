@@ -30,3 +30,8 @@ def quick_passwords() -> Iterator[None]:
 def nothing_kept() -> None:
     """What pages keep until the journal's next entry is another test's."""
     caches["memory"].clear()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Browser tests come last: Playwright leaves an event loop running in this thread until the session ends."""
+    items.sort(key=lambda item: "playwright" in getattr(item, "fixturenames", ()))

@@ -28,7 +28,7 @@ def test_no_page_takes_numbers_that_no_row_can_have() -> None:
 
     converters = [converter for route in routes for converter in route.converters.values()]
     numbers = [converter for converter in converters if isinstance(converter, IntConverter)]
-    assert len(numbers) == 5
+    assert len(numbers) == 7
     assert {type(one) for one in numbers} == {RowNumber}
 
 
